@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The engine: the tick. Owns meters, collectors, naming, model and ledger; each tick samples, books
+ * and publishes a snapshot. One thread drives it; readers use the shelf.
+ */
+#pragma once
+
+#include "activity/activity.h"
+#include "base/error.h"
+#include "ledger/ledger.h"
+#include "ledger/snapshot.h"
+#include "meter/meters.h"
+
+struct jk_engine_options {
+        const char *root;     /* sysfs and procfs below it; NULL: "/" */
+        int64_t interval_ns;  /* 10 ms to 60 s */
+        const char *meters;   /* as jk_meters_open() takes it; NULL: auto */
+        const char *activity; /* "auto", "bpf", "proc"; NULL: auto */
+        const char *model;    /* "auto", "share"; NULL: auto */
+        bool counters;        /* use hardware counters where there are any */
+        struct jk_ledger_options ledger;
+};
+
+#define JK_ENGINE_DEFAULTS                                                                         \
+        {                                                                                          \
+                .interval_ns = JK_NS_PER_S, .counters = true, .ledger = JK_LEDGER_DEFAULTS,        \
+        }
+
+#define JK_INTERVAL_MIN_NS (10 * JK_NS_PER_MS)
+#define JK_INTERVAL_MAX_NS (60 * JK_NS_PER_S)
+
+struct jk_engine;
+
+/* Options and the strings in them are copied. Fails only where nothing could ever work (bad root,
+ * unknown meter or model, `activity` named and not to be had); what is merely missing on this
+ * machine is in the snapshot's status. */
+int jk_engine_open(const struct jk_engine_options *options, struct jk_engine **ret_engine,
+                   struct jk_error *err);
+void jk_engine_close(struct jk_engine *engine);
+
+/* One tick, now: sample, book, publish. The first sets baselines. -ENOMEM is the only failure. */
+int jk_engine_tick(struct jk_engine *engine, struct jk_error *err);
+
+/* Tick every interval on the calling thread, without drift (a tick that comes late keeps the grid;
+ * ticks that were missed are counted, and their time is in the next Δt), until stop_fd becomes
+ * readable. */
+int jk_engine_run(struct jk_engine *engine, int stop_fd, struct jk_error *err);
+
+/* Take over what of the options may change while running: interval_ns and ledger. Thread-safe;
+ * takes effect at the next tick. */
+void jk_engine_reconfigure(struct jk_engine *engine, const struct jk_engine_options *options);
+
+struct jk_shelf *jk_engine_shelf(struct jk_engine *engine);
+
+/* For commands that print what there is, from the thread that ticks. */
+const struct jk_meters *jk_engine_meters(const struct jk_engine *engine);
+const struct jk_sample *jk_engine_sample(const struct jk_engine *engine);
+struct jk_cgroups *jk_engine_cgroups(struct jk_engine *engine);

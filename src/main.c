@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command table: dispatch and help text are the same rows.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "cmd/command.h"
+
+static const struct jk_command *const commands[] = {
+        &jk_command_version,
+};
+
+static void
+print_help(FILE *out)
+{
+        fprintf(out, "usage: joulekeeper COMMAND [OPTION…]\n\n"
+                     "Says where every joule of this machine goes.\n\n");
+        for (size_t i = 0; i < JK_COUNT(commands); i++)
+                fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+        fprintf(out, "\njoulekeeper COMMAND --help tells more.\n");
+}
+
+int
+main(int argc, char *argv[])
+{
+        if (argc < 2) {
+                print_help(stderr);
+                return JK_EXIT_USAGE;
+        }
+        if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+            strcmp(argv[1], "help") == 0) {
+                print_help(stdout);
+                return JK_EXIT_OK;
+        }
+        if (strcmp(argv[1], "--version") == 0)
+                argv[1] = (char *)"version";
+
+        for (size_t i = 0; i < JK_COUNT(commands); i++)
+                if (strcmp(argv[1], commands[i]->name) == 0)
+                        return commands[i]->main(commands[i], argc - 1, argv + 1);
+
+        fprintf(stderr, "joulekeeper: there is no command '%s'; joulekeeper --help lists them\n",
+                argv[1]);
+        return JK_EXIT_USAGE;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Meters: code that reads zones. A meter is one file with one constant table of operations, listed
+ * in meters.c; adding one touches nothing else. The set (meters.h) opens them, joins their zones
+ * into one tree, and keeps a meter that fails from costing more than its own zones.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/root.h"
+#include "sample/sample.h"
+
+struct jk_meter;
+
+/* What a meter may look at when it opens. */
+struct jk_meter_env {
+        const struct jk_root *root; /* sysfs and procfs lie below it */
+        int64_t interval_ns;        /* how often it will be read */
+};
+
+/* A zone as a meter offers it, before the set decides which ones to use. */
+struct jk_meter_zone {
+        struct jk_zone zone; /* parent is the set's business, but for JK_ZONE_OTHER */
+        int index; /* in the machine's table, or -1 if the set does not use it: set by the set */
+};
+
+struct jk_meter_ops {
+        const char *name;    /* "powercap": as in --meter and in zone.source */
+        const char *summary; /* one line for `joulekeeper meters` and the docs */
+
+        /* Find what there is below env->root. 0, -ENODEV if this machine has no such meter (the
+         * message says what was looked for), -EACCES with the remedy, or another negative errno. */
+        int (*open)(const struct jk_meter_env *env, struct jk_meter **ret_meter,
+                    struct jk_error *err);
+
+        /* The zones it offers, in a fixed order; valid until close. */
+        size_t (*zones)(struct jk_meter *meter, struct jk_meter_zone **ret_zones);
+
+        /* Read every zone whose index is ≥ 0 into sample->readings[index]. sample->cpus has been
+         * filled already. A zone that cannot be read is left unseen; a negative errno (with a
+         * message) says that some were not, and -ENODEV that the meter must be opened anew. The
+         * first reading of a zone sets a baseline and is flagged REBASED, not SEEN. Allocates
+         * nothing. */
+        int (*read)(struct jk_meter *meter, struct jk_sample *sample, struct jk_error *err);
+
+        void (*close)(struct jk_meter *meter);
+};
+
+extern const struct jk_meter_ops jk_meter_perf;
+extern const struct jk_meter_ops jk_meter_powercap;
+extern const struct jk_meter_ops jk_meter_hwmon;
+extern const struct jk_meter_ops jk_meter_battery;
+extern const struct jk_meter_ops jk_meter_estimate;
+
+/* ---- shared by meters ---- */
+
+/* A counter of energy between readings, with everything that can be wrong with one. */
+struct jk_meter_counter {
+        uint64_t previous;
+        int64_t previous_ns; /* monotonic; 0: no baseline yet */
+        double carry;        /* part of a microjoule not yet handed out */
+        int64_t still_ns;    /* how long it has not moved */
+};
+
+/* Turn a raw counter value into a reading: baseline first, then the delta across at most one wrap
+ * at zone->range_uj, refused (and rebased) if it implies more than zone->max_w for the time, or if
+ * the gap is longer than the counter's horizon, or if the machine slept and the counter went back.
+ * Pure: it sees the sample's time only. `now` is in microjoules. */
+void jk_meter_count(struct jk_meter_counter *counter, const struct jk_zone *zone, uint64_t now_uj,
+                    const struct jk_sample *sample, struct jk_zone_reading *ret_reading);
+
+/* An integrator of power readings (W) into energy, trapezoid by trapezoid. */
+struct jk_meter_power {
+        double previous_w;
+        int64_t previous_ns; /* monotonic; 0: no baseline yet */
+        double carry;
+};
+void jk_meter_integrate(struct jk_meter_power *power, double now_w, const struct jk_sample *sample,
+                        struct jk_zone_reading *ret_reading);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Idle power of one zone, learned from the lowest sustained readings.
+ *
+ * Energy is averaged over blocks of at least 10 s. The quietest block of each ten minutes is kept
+ * for a day, so that the floor follows the machine (temperature, firmware: the same server was seen
+ * at 31 W and, seven weeks later, at 50 W) and a floor that is no longer reached is forgotten. A
+ * block in which CPUs were busy holds more than idle power: the estimate goes down from it along
+ * the line through a busier block (or, until one is seen, along a broad prior), and the error bar
+ * covers the way it went. It is never (1 − utilisation) × power.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/model.h"
+
+#define JK_IDLE_SLOTS 144 /* ten minutes each: a day */
+
+struct jk_idle_block {
+        double power_w;
+        double utilisation; /* busy CPU time / elapsed CPU time, 0 … 1 */
+};
+
+struct jk_idle {
+        /* the block being filled */
+        double energy_uj;
+        double elapsed_ns;
+        double busy; /* utilisation × elapsed_ns */
+
+        /* the quietest block of each slot; elapsed time decides the slot */
+        struct jk_idle_block quietest[JK_IDLE_SLOTS];
+        int64_t slot_of[JK_IDLE_SLOTS]; /* absolute number of the slot kept there, or -1 */
+        int64_t total_ns;
+
+        /* the busiest block, forgotten slowly: the other end of the line */
+        struct jk_idle_block busiest;
+        int n_blocks;
+};
+
+void jk_idle_init(struct jk_idle *idle);
+
+/* A seen reading of the zone and the machine's utilisation over the same tick. */
+void jk_idle_observe(struct jk_idle *idle, int64_t energy_uj, int64_t elapsed_ns,
+                     double utilisation);
+
+struct jk_idle_estimate jk_idle_estimate(const struct jk_idle *idle);

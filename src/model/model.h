@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Models: a model decides, for one zone and tick, which part of the energy is idle and how the rest
+ * is weighted among the tasks. It is a pure function of the samples it has seen: no clock, no file.
+ * A model is one file with one constant table of operations, listed in models.c. It only weighs:
+ * the ledger divides, so no model can book more or less than was measured.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "sample/sample.h"
+
+struct jk_model;
+
+/* What a zone draws when nothing runs, as far as it is known. */
+struct jk_idle_estimate {
+        double power_w; /* NaN until the first reading */
+        double error_w; /* one standard deviation */
+};
+
+struct jk_split {
+        double idle_uj;    /* this tick's idle energy; the ledger clamps it to what there is */
+        double irq_weight; /* weights: any unit, the same for all; ≥ 0 */
+        double softirq_weight;
+        double *task_weights;   /* [sample->n_tasks], the caller's, all set by split() */
+        double uncertainty_pct; /* one standard deviation of a task's share, the meter's included */
+};
+
+struct jk_model_ops {
+        const char *name; /* "share" */
+        const char *summary;
+
+        int (*open)(struct jk_model **ret_model, struct jk_error *err);
+
+        /* Called once per tick before the zones are split: learn from the sample. */
+        void (*observe)(struct jk_model *model, const struct jk_sample *sample);
+
+        /* Split zone `zone` of the sample; its reading is SEEN. Allocates nothing in steady state.
+         */
+        void (*split)(struct jk_model *model, const struct jk_sample *sample, size_t zone,
+                      struct jk_split *ret_split);
+
+        struct jk_idle_estimate (*idle)(const struct jk_model *model, size_t zone);
+
+        void (*close)(struct jk_model *model);
+};
+
+extern const struct jk_model_ops jk_model_share;
+
+/* Every model there is, NULL-terminated. */
+extern const struct jk_model_ops *const jk_model_list[];
+
+/* The model of that name ("auto" or NULL: the default), or NULL and a message with the names. */
+const struct jk_model_ops *jk_model_find(const char *name, struct jk_error *err);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The sample: see sample.h.
+ */
+#include "sample/sample.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+
+/* Less than this between two readings of two clocks is scheduling, not suspend. */
+#define SUSPEND_NOTICED_NS (10 * JK_NS_PER_MS)
+
+void
+jk_sample_init(struct jk_sample *sample)
+{
+        *sample = (struct jk_sample){ 0 };
+}
+
+void
+jk_sample_free(struct jk_sample *sample)
+{
+        free(sample->tasks);
+        free(sample->cpus);
+        free(sample->cgroups);
+        free(sample->strings);
+        jk_sample_init(sample);
+}
+
+void
+jk_sample_begin(struct jk_sample *sample, const struct jk_instant *now)
+{
+        bool first = sample->time.monotonic_ns == 0;
+
+        sample->flags = 0;
+        sample->elapsed_ns = 0;
+        sample->suspended_ns = 0;
+
+        if (first) {
+                sample->flags |= JK_SAMPLE_FIRST;
+        } else {
+                sample->sequence++;
+                sample->elapsed_ns = now->monotonic_ns - sample->time.monotonic_ns;
+                sample->suspended_ns =
+                        now->boottime_ns - sample->time.boottime_ns - sample->elapsed_ns;
+                if (sample->suspended_ns < SUSPEND_NOTICED_NS)
+                        sample->suspended_ns = 0;
+                else
+                        sample->flags |= JK_SAMPLE_SUSPENDED;
+        }
+
+        sample->time = *now;
+        sample->task_fields = 0;
+        sample->n_tasks = 0;
+        sample->n_cpus = 0;
+        sample->n_cgroups = 0;
+        sample->strings_length = 0;
+        memset(sample->readings, 0, sizeof sample->readings);
+}
+
+struct jk_task_record *
+jk_sample_add_task(struct jk_sample *sample)
+{
+        struct jk_task_record *task;
+
+        if (jk_array_grow(&sample->tasks, &sample->tasks_capacity, sample->n_tasks + 1) < 0)
+                return NULL;
+
+        task = &sample->tasks[sample->n_tasks++];
+        *task = (struct jk_task_record){ 0 };
+        return task;
+}
+
+struct jk_cpu_reading *
+jk_sample_add_cpu(struct jk_sample *sample)
+{
+        struct jk_cpu_reading *cpu;
+
+        if (jk_array_grow(&sample->cpus, &sample->cpus_capacity, sample->n_cpus + 1) < 0)
+                return NULL;
+
+        cpu = &sample->cpus[sample->n_cpus++];
+        *cpu = (struct jk_cpu_reading){ 0 };
+        return cpu;
+}
+
+int
+jk_sample_add_cgroup(struct jk_sample *sample, uint64_t id, enum jk_cgroup_event_kind kind,
+                     const char *path)
+{
+        size_t length = strlen(path) + 1;
+        int r;
+
+        r = jk_array_grow(&sample->cgroups, &sample->cgroups_capacity, sample->n_cgroups + 1);
+        if (r < 0)
+                return r;
+        r = jk_array_grow(&sample->strings, &sample->strings_capacity,
+                          sample->strings_length + length);
+        if (r < 0)
+                return r;
+
+        memcpy(sample->strings + sample->strings_length, path, length);
+        sample->cgroups[sample->n_cgroups++] = (struct jk_cgroup_event){
+                .id = id,
+                .kind = kind,
+                .path = (uint32_t)sample->strings_length,
+        };
+        sample->strings_length += length;
+        return 0;
+}
+
+const char *
+jk_sample_cgroup_path(const struct jk_sample *sample, const struct jk_cgroup_event *event)
+{
+        return sample->strings + event->path;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The zone tree: see zone.h.
+ */
+#include "sample/zone.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/array.h"
+
+static const char *const kind_names[JK_ZONE_KIND_MAX] = {
+        [JK_ZONE_PACKAGE] = "package", [JK_ZONE_CORE] = "core",       [JK_ZONE_UNCORE] = "uncore",
+        [JK_ZONE_DRAM] = "dram",       [JK_ZONE_PSYS] = "psys",       [JK_ZONE_GPU] = "gpu",
+        [JK_ZONE_DISK] = "disk",       [JK_ZONE_NETWORK] = "network", [JK_ZONE_BATTERY] = "battery",
+        [JK_ZONE_WALL] = "wall",       [JK_ZONE_OTHER] = "other",
+};
+
+static const char *const provenance_names[JK_PROVENANCE_MAX] = {
+        [JK_MEASURED] = "measured",
+        [JK_MODELLED] = "modelled",
+        [JK_REPLAYED] = "replayed",
+};
+
+/* Which kinds can lie around a zone of each kind, nearest first. */
+static const struct {
+        enum jk_zone_kind around[4];
+        size_t count;
+        bool same_package; /* the nearest must be of the same package */
+} nesting[JK_ZONE_KIND_MAX] = {
+        [JK_ZONE_CORE] = { { JK_ZONE_PACKAGE, JK_ZONE_PSYS, JK_ZONE_BATTERY, JK_ZONE_WALL },
+                           4,
+                           true },
+        [JK_ZONE_UNCORE] = { { JK_ZONE_PACKAGE, JK_ZONE_PSYS, JK_ZONE_BATTERY, JK_ZONE_WALL },
+                             4,
+                             true },
+        [JK_ZONE_PACKAGE] = { { JK_ZONE_PSYS, JK_ZONE_BATTERY, JK_ZONE_WALL }, 3, false },
+        [JK_ZONE_DRAM] = { { JK_ZONE_PSYS, JK_ZONE_BATTERY, JK_ZONE_WALL }, 3, false },
+        [JK_ZONE_PSYS] = { { JK_ZONE_BATTERY, JK_ZONE_WALL }, 2, false },
+        [JK_ZONE_GPU] = { { JK_ZONE_BATTERY, JK_ZONE_WALL }, 2, false },
+        [JK_ZONE_DISK] = { { JK_ZONE_BATTERY, JK_ZONE_WALL }, 2, false },
+        [JK_ZONE_NETWORK] = { { JK_ZONE_BATTERY, JK_ZONE_WALL }, 2, false },
+        [JK_ZONE_BATTERY] = { { JK_ZONE_WALL }, 1, false },
+};
+
+const char *
+jk_zone_kind_name(enum jk_zone_kind kind)
+{
+        return kind >= 0 && kind < JK_ZONE_KIND_MAX ? kind_names[kind] : "invalid";
+}
+
+const char *
+jk_provenance_name(enum jk_provenance provenance)
+{
+        return provenance < JK_PROVENANCE_MAX ? provenance_names[provenance] : "invalid";
+}
+
+int
+jk_zone_find(const struct jk_zone_table *table, const char *name)
+{
+        for (size_t i = 0; i < table->count; i++)
+                if (strcmp(table->zones[i].name, name) == 0)
+                        return (int)i;
+
+        return -1;
+}
+
+int
+jk_zone_add(struct jk_zone_table *table, const struct jk_zone *zone)
+{
+        if (table->count == JK_ZONES_MAX)
+                return -ENOSPC;
+        if (jk_zone_find(table, zone->name) >= 0)
+                return -EEXIST;
+
+        table->zones[table->count] = *zone;
+        return (int)table->count++;
+}
+
+static int
+find_around(const struct jk_zone_table *table, size_t inner, enum jk_zone_kind kind,
+            bool same_package)
+{
+        const struct jk_zone *zone = &table->zones[inner];
+
+        for (size_t i = 0; i < table->count; i++) {
+                if (i == inner || table->zones[i].kind != kind)
+                        continue;
+                if (kind == JK_ZONE_PACKAGE && same_package &&
+                    table->zones[i].package != zone->package)
+                        continue;
+                return (int)i;
+        }
+
+        return -1;
+}
+
+void
+jk_zone_link(struct jk_zone_table *table)
+{
+        for (size_t i = 0; i < table->count; i++) {
+                struct jk_zone *zone = &table->zones[i];
+
+                if (zone->kind == JK_ZONE_OTHER)
+                        continue;
+
+                zone->parent = -1;
+                for (size_t k = 0; k < nesting[zone->kind].count && zone->parent < 0; k++)
+                        zone->parent = find_around(table, i, nesting[zone->kind].around[k],
+                                                   nesting[zone->kind].same_package);
+        }
+}
+
+bool
+jk_zone_counts(const struct jk_zone_table *table, const bool *seen, size_t i)
+{
+        if (!seen[i])
+                return false;
+
+        /* The tree is a few levels deep; the bound keeps a malformed one from looping. */
+        for (int up = table->zones[i].parent, depth = 0; up >= 0 && depth < JK_ZONES_MAX; depth++) {
+                if (seen[up])
+                        return false;
+                up = table->zones[up].parent;
+        }
+
+        return true;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * HTTP: metrics, JSON, health, an index page. Its own thread (libmicrohttpd, epoll) answers from
+ * the latest snapshot and from nothing else, so scraping twice, at once or never changes no number.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "ledger/snapshot.h"
+
+struct jk_serve_options {
+        const char *listen;        /* "ADDR:PORT", "[ADDR]:PORT" */
+        int64_t metrics_processes; /* as in jk_config */
+        int64_t metrics_cgroups;
+};
+
+struct jk_server;
+
+/* The shelf must outlive the server. Strings are copied. */
+int jk_serve_start(const struct jk_serve_options *options, struct jk_shelf *shelf,
+                   struct jk_server **ret_server, struct jk_error *err);
+void jk_serve_stop(struct jk_server *server);
+
+/* Change the limits while serving (SIGHUP); the address stays. */
+void jk_serve_reconfigure(struct jk_server *server, const struct jk_serve_options *options);
+
+/* The port it listens on (useful where 0 was asked for). */
+int jk_serve_port(const struct jk_server *server);

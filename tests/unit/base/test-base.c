@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The base: laws of the arithmetic (shares add up, wraps are recovered), the map against a plain
+ * array, text made safe.
+ */
+#include "tests/unit/test.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/root.h"
+#include "base/text.h"
+#include "base/units.h"
+
+static uint64_t
+next_random(uint64_t *state)
+{
+        *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        return *state >> 16;
+}
+
+static void
+shares_add_up(void **state)
+{
+        uint64_t seed = 1;
+
+        (void)state;
+        for (int round = 0; round < 3000; round++) {
+                double weights[64];
+                int64_t shares[64];
+                struct jk_remainder scratch[64];
+                size_t n = 1 + next_random(&seed) % 64;
+                int64_t total = (int64_t)(next_random(&seed) % 1000000);
+                double sum = 0, got = 0;
+                int64_t booked;
+
+                for (size_t i = 0; i < n; i++) {
+                        weights[i] =
+                                next_random(&seed) % 4 ? (double)(next_random(&seed) % 1000) : 0;
+                        sum += weights[i];
+                }
+                booked = jk_apportion(total, weights, n, shares, scratch);
+                assert_int_equal(booked, sum > 0 ? total : 0);
+
+                for (size_t i = 0; i < n; i++) {
+                        double exact = sum > 0 ? (double)total * weights[i] / sum : 0;
+
+                        got += (double)shares[i];
+                        assert_true(fabs((double)shares[i] - exact) < 1.0 + 1e-6);
+                        if (weights[i] == 0)
+                                assert_int_equal(shares[i], 0);
+                }
+                assert_true(got == (double)booked);
+        }
+}
+
+static void
+equal_weights_differ_by_one_unit_at_most(void **state)
+{
+        double weights[7] = { 3, 3, 3, 3, 3, 3, 3 };
+        int64_t shares[7];
+        struct jk_remainder scratch[7];
+
+        (void)state;
+        assert_int_equal(jk_apportion(23, weights, 7, shares, scratch), 23);
+        for (int i = 0; i < 7; i++)
+                assert_int_equal(shares[i], i < 2 ? 4 : 3); /* ties go to the lower index */
+}
+
+static void
+bad_weights_count_as_zero(void **state)
+{
+        double weights[4] = { NAN, -5, INFINITY, 1 };
+        int64_t shares[4];
+        struct jk_remainder scratch[4];
+
+        (void)state;
+        assert_int_equal(jk_apportion(10, weights, 4, shares, scratch), 10);
+        assert_int_equal(shares[3], 10);
+        assert_int_equal(jk_apportion(10, weights, 3, shares, scratch), 0);
+}
+
+static void
+wraps_are_recovered(void **state)
+{
+        (void)state;
+        assert_int_equal(jk_counter_delta(5, 9, 100), 4);
+        assert_int_equal(jk_counter_delta(99, 0, 99), 1);
+        assert_int_equal(jk_counter_delta(262143328850 - 1000, 500, 262143328850), 1501);
+        assert_int_equal(jk_counter_delta(200, 5, 100), 0); /* was never in range */
+}
+
+static void
+slow_integration_loses_nothing(void **state)
+{
+        double carry = 0;
+        int64_t sum = 0;
+
+        (void)state;
+        for (int i = 0; i < 1000000; i++)
+                sum += jk_energy_uj(0.1, 1234, &carry); /* 0.1234 µJ a step */
+        assert_in_range(sum, 123399, 123400);
+        assert_int_equal(jk_energy_uj(NAN, 1000, &carry), 0);
+        assert_int_equal(jk_energy_uj(-3, 1000000, &carry), 0);
+}
+
+static void
+map_equals_array(void **state)
+{
+        enum { KEYS = 500 };
+        struct jk_map map = { 0 };
+        bool there[KEYS] = { false };
+        uint32_t values[KEYS] = { 0 };
+        uint64_t seed = 7;
+
+        (void)state;
+        for (int step = 0; step < 200000; step++) {
+                size_t k = next_random(&seed) % KEYS;
+                uint32_t value = (uint32_t)next_random(&seed), found;
+
+                switch (next_random(&seed) % 3) {
+                case 0:
+                        assert_int_equal(jk_map_put(&map, k, value), 0);
+                        there[k] = true;
+                        values[k] = value;
+                        break;
+                case 1:
+                        assert_int_equal(jk_map_remove(&map, k), there[k]);
+                        there[k] = false;
+                        break;
+                default:
+                        assert_int_equal(jk_map_get(&map, k, &found), there[k]);
+                        if (there[k])
+                                assert_int_equal(found, values[k]);
+                }
+        }
+        jk_map_free(&map);
+}
+
+static void
+text_is_made_safe(void **state)
+{
+        jk_autotext struct jk_text text = { 0 };
+
+        (void)state;
+        jk_text_utf8(&text, "a\n\"b\xff\xc3\xa9\xed\xa0\x80\xc2\x85z");
+        assert_string_equal(text.data, "a\xef\xbf\xbd\"b\xef\xbf\xbd\xc3\xa9"
+                                       "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz");
+
+        jk_text_clear(&text);
+        jk_text_joules(&text, 1234567);
+        jk_text_char(&text, ' ');
+        jk_text_joules(&text, -5);
+        jk_text_char(&text, ' ');
+        jk_text_i64(&text, INT64_MIN);
+        assert_string_equal(text.data, "1.234567 -0.000005 -9223372036854775808");
+}
+
+static void
+numbers_are_numbers(void **state)
+{
+        uint64_t u = 77;
+        int64_t i = 77;
+
+        (void)state;
+        assert_int_equal(jk_parse_u64(" 12\n", &u), 0);
+        assert_int_equal(u, 12);
+        assert_int_equal(jk_parse_u64("-1", &u), -EINVAL);
+        assert_int_equal(jk_parse_u64("12x", &u), -EINVAL);
+        assert_int_equal(jk_parse_u64("", &u), -EINVAL);
+        assert_int_equal(jk_parse_u64("18446744073709551616", &u), -ERANGE);
+        assert_int_equal(u, 12); /* untouched on failure */
+        assert_int_equal(jk_parse_i64("-12", &i), 0);
+        assert_int_equal(i, -12);
+}
+
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shares_add_up),
+        cmocka_unit_test(equal_weights_differ_by_one_unit_at_most),
+        cmocka_unit_test(bad_weights_count_as_zero),
+        cmocka_unit_test(wraps_are_recovered),
+        cmocka_unit_test(slow_integration_loses_nothing),
+        cmocka_unit_test(map_equals_array),
+        cmocka_unit_test(text_is_made_safe),
+        cmocka_unit_test(numbers_are_numbers),
+};
+
+JK_RUN_TESTS(tests)
