@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/suggest.h"
 #include "cmd/command.h"
 
 static const struct jk_command *const commands[] = {
@@ -19,7 +20,24 @@ print_help(FILE *out)
                      "Says where every joule of this machine goes.\n\n");
         for (size_t i = 0; i < JK_COUNT(commands); i++)
                 fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
-        fprintf(out, "\njoulekeeper COMMAND --help tells more.\n");
+        fprintf(out, "\njoulekeeper COMMAND --help tells more\n");
+}
+
+static int
+complain(const char *wrong)
+{
+        struct jk_suggest suggest = { .wrong = wrong };
+
+        for (size_t i = 0; i < JK_COUNT(commands); i++)
+                jk_suggest_offer(&suggest, commands[i]->name);
+
+        if (suggest.best)
+                fprintf(stderr, "joulekeeper: there is no command '%s'; did you mean '%s'?\n",
+                        wrong, suggest.best);
+        else
+                fprintf(stderr, "joulekeeper: there is no command '%s'\n", wrong);
+        fprintf(stderr, "joulekeeper --help lists them\n");
+        return JK_EXIT_USAGE;
 }
 
 int
@@ -41,7 +59,5 @@ main(int argc, char *argv[])
                 if (strcmp(argv[1], commands[i]->name) == 0)
                         return commands[i]->main(commands[i], argc - 1, argv + 1);
 
-        fprintf(stderr, "joulekeeper: there is no command '%s'; joulekeeper --help lists them\n",
-                argv[1]);
-        return JK_EXIT_USAGE;
+        return complain(argv[1]);
 }
