@@ -15,6 +15,7 @@ struct jk_command {
         const char *arguments; /* after the name, in the usage line */
         const char *summary;   /* one line */
         int (*main)(const struct jk_command *command, int argc, char *argv[]); /* argv[0]: name */
+        const char *details; /* for --help, below the options: exit status, examples; or NULL */
 };
 
 /* A row per option of a command: getopt_long's table and the help text come from the same rows. */
@@ -26,13 +27,19 @@ struct jk_option {
 };
 
 /* Parse argv by the rows: calls set(option, value, data) for each option met, in order, until it
- * returns non-zero. Options end at the first other argument or "--". Prints help for -h/--help, and
- * for a wrong option what is wrong, the nearest name, and where help is. Returns the index of the
- * first argument left over, or -1 - status if the command is to exit with that status. */
+ * returns an exit status other than 0 (having said why, jk_usage_error()). Options end at the first
+ * other argument or "--". Prints help for -h/--help, and for a wrong option what is wrong, the
+ * nearest name, and where help is. Returns the index of the first argument left over, or
+ * -1 - status if the command is to exit with that status. */
 int jk_options_parse(const struct jk_command *command, const struct jk_option *options, size_t n,
                      int argc, char *argv[],
                      int (*set)(const struct jk_option *option, const char *value, void *data),
                      void *data);
+
+/* Say on stderr what is wrong with a command line, "joulekeeper NAME: …" and where help is:
+ * JK_EXIT_USAGE. */
+int jk_usage_error(const struct jk_command *command, const char *format, ...)
+        __attribute__((format(printf, 2, 3), cold));
 
 extern const struct jk_command jk_command_config;
 extern const struct jk_command jk_command_doctor;
