@@ -20,7 +20,7 @@ struct jk_meter_env {
 
 /* A zone as a meter offers it, before the set decides which ones to use. */
 struct jk_meter_zone {
-        struct jk_zone zone; /* parent is the set's business, but for JK_ZONE_OTHER */
+        struct jk_zone zone; /* parent is the set's business */
         int index; /* in the machine's table, or -1 if the set does not use it: set by the set */
 };
 

@@ -24,7 +24,7 @@ static const char *const provenance_names[JK_PROVENANCE_MAX] = {
 
 /* Which kinds can lie around a zone of each kind, nearest first. */
 static const struct {
-        enum jk_zone_kind around[4];
+        enum jk_zone_kind around[5];
         size_t count;
         bool same_package; /* the nearest must be of the same package */
 } nesting[JK_ZONE_KIND_MAX] = {
@@ -41,6 +41,10 @@ static const struct {
         [JK_ZONE_DISK] = { { JK_ZONE_BATTERY, JK_ZONE_WALL }, 2, false },
         [JK_ZONE_NETWORK] = { { JK_ZONE_BATTERY, JK_ZONE_WALL }, 2, false },
         [JK_ZONE_BATTERY] = { { JK_ZONE_WALL }, 1, false },
+        [JK_ZONE_OTHER] = { { JK_ZONE_BATTERY, JK_ZONE_WALL, JK_ZONE_PSYS, JK_ZONE_PACKAGE,
+                              JK_ZONE_OTHER },
+                            5,
+                            false },
 };
 
 const char *
@@ -86,6 +90,8 @@ find_around(const struct jk_zone_table *table, size_t inner, enum jk_zone_kind k
         for (size_t i = 0; i < table->count; i++) {
                 if (i == inner || table->zones[i].kind != kind)
                         continue;
+                if (kind == JK_ZONE_OTHER && i > inner)
+                        break; /* the first of them has none around it */
                 if (kind == JK_ZONE_PACKAGE && same_package &&
                     table->zones[i].package != zone->package)
                         continue;
@@ -100,9 +106,6 @@ jk_zone_link(struct jk_zone_table *table)
 {
         for (size_t i = 0; i < table->count; i++) {
                 struct jk_zone *zone = &table->zones[i];
-
-                if (zone->kind == JK_ZONE_OTHER)
-                        continue;
 
                 zone->parent = -1;
                 for (size_t k = 0; k < nesting[zone->kind].count && zone->parent < 0; k++)
