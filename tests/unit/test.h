@@ -13,6 +13,14 @@
 
 #include <cmocka.h>
 
+/* Skip the running case and say why: JK_SKIP("there is no JK_SHARED"). */
+#define JK_SKIP(...)                                                                               \
+        do {                                                                                       \
+                print_message("# skip: " __VA_ARGS__);                                             \
+                print_message("\n");                                                               \
+                skip();                                                                            \
+        } while (0)
+
 #define JK_RUN_TESTS(tests)                                                                        \
         int main(void)                                                                             \
         {                                                                                          \

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Building with meson in several ways, and running the tests of a build."""
+
+import json
+import os
+from pathlib import Path
+
+from check import process, tap
+from check.report import FAILED, PASSED, SKIPPED, Case
+
+SOURCE = Path(__file__).resolve().parents[2]
+AS_OWNER = SOURCE / "tools/as-owner.sh"
+BUILD_LIMIT_S = 1200
+TEST_LIMIT_S = 1800
+
+SANITIZER_OPTIONS = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:strict_string_checks=1:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+}
+
+
+def build(directory, options, environment=None):
+    """Configure (anew, so that what was installed since is found) and compile: one case."""
+    name = f"build {directory.name}"
+    configured = (directory / "meson-private/coredata.dat").exists()
+    setup = ["meson", "setup", directory, SOURCE, *options] + (["--reconfigure"] if configured else [])
+    for command in (setup, ["ninja", "-C", directory]):
+        status, output = process.run([AS_OWNER, *command], BUILD_LIMIT_S, env=environment)
+        if status != 0:
+            return Case(name, FAILED, f"$ {' '.join(map(str, command))}\n{output}")
+    return Case(name, PASSED)
+
+
+def test(directory, suites, *, prefix="", multiplier=1, fixed_addresses=False):
+    """Run the tests of some suites: a case per case of each program."""
+    log = directory / "meson-logs/testlog.json"
+    log.unlink(missing_ok=True)
+    command = ["meson", "test", "-C", directory, "--no-rebuild", "-t", multiplier]
+    for suite in suites:
+        command += ["--suite", suite]
+    if "system" in suites:
+        command += ["--num-processes", 1]  # they measure: nothing may run beside them
+    status, output = process.run(
+        command, TEST_LIMIT_S, env=SANITIZER_OPTIONS, fixed_addresses=fixed_addresses)
+    if not log.exists():
+        if "No suitable tests" in output or "No tests" in output:
+            return []
+        return [Case(f"{prefix}meson test", FAILED, output)]
+    cases = []
+    for line in log.read_text(encoding="utf-8").splitlines():
+        cases += _cases_of(json.loads(line), prefix)
+    if status != 0 and not any(case.result == FAILED for case in cases):
+        cases += _unless_only_skips(prefix, output, cases)
+    return cases
+
+
+def _unless_only_skips(prefix, output, cases):
+    """Meson takes cmocka's way of saying that a case is skipped for a failure; nothing else may
+    fail there without failing here."""
+    if any(case.result == SKIPPED for case in cases):
+        return []
+    return [Case(f"{prefix}meson test", FAILED, output)]
+
+
+def _cases_of(entry, prefix):
+    program = prefix + entry["name"]
+    output = entry.get("stdout", "") + entry.get("stderr", "")
+    if entry["result"] == "TIMEOUT":
+        return [Case(program, FAILED, f"it ran into its time limit\n{output}")]
+    if tap.is_tap(entry.get("stdout", "")):
+        return tap.cases(program, output, entry["returncode"])
+    if entry["result"] in ("OK", "EXPECTEDFAIL"):
+        return [Case(program, PASSED)]
+    if entry["result"] == "SKIP":
+        return [Case(program, SKIPPED, output.strip().rpartition("\n")[2])]
+    return [Case(program, FAILED, f"{entry['result']}, exit status {entry['returncode']}\n{output}")]
+
+
+def give_back(directories):
+    """Tests run as root leave root's files in the build folders of someone else."""
+    owner = SOURCE.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return
+    for directory in directories:
+        for path in [directory, *directory.rglob("*")]:
+            os.lchown(path, owner.st_uid, owner.st_gid)

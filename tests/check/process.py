@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running commands so that nothing they start outlives them.
+
+Each command is a session of its own, killed as a whole at its time limit. Whatever escapes that (a
+daemon, an orphan) becomes our child, because we are a subreaper, and is killed at the end.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+PR_SET_CHILD_SUBREAPER = 36
+ADDR_NO_RANDOMIZE = 0x0040000
+TIMED_OUT = 124
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def become_subreaper():
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def fix_address_space():
+    """Sanitizers of LLVM 14 and GCC 12 fail at random under the 32 bits of randomisation that
+    recent kernels use (vm.mmap_rnd_bits). Where personality(2) is refused, they get a chance."""
+    _libc.personality(ADDR_NO_RANDOMIZE)
+
+
+def _kill_session(leader):
+    for process in descendants():
+        try:
+            if os.getsid(process) == leader:
+                os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def run(command, timeout_s, *, cwd=None, env=None, log=None, fixed_addresses=False):
+    """Run a command without stdin: (exit status, its output). With a log, the output is added to
+    that file as well, while it comes."""
+    with subprocess.Popen(
+        [str(word) for word in command],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=fix_address_space if fixed_addresses else None,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=timeout_s)
+            status = process.returncode
+        except subprocess.TimeoutExpired:
+            _kill_session(process.pid)
+            output, _ = process.communicate()
+            output += f"\nkilled: it ran for more than {timeout_s} s\n".encode()
+            status = TIMED_OUT
+        finally:
+            _kill_session(process.pid)
+    text = output.decode(errors="replace")
+    if log:
+        with open(log, "a", encoding="utf-8") as file:
+            file.write(f"$ {' '.join(map(str, command))}\n{text}\n")
+    return status, text
+
+
+def _parents():
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            after_comm = stat.read_bytes().rpartition(b")")[2].split()
+        except OSError:
+            continue
+        parents[int(stat.parent.name)] = int(after_comm[1])
+    return parents
+
+
+def descendants():
+    """Every process that has this one as an ancestor."""
+    parents = _parents()
+    found = set()
+    for process in parents:
+        line = []
+        ancestor = process
+        while ancestor in parents and ancestor not in found and ancestor != os.getpid():
+            line.append(ancestor)
+            ancestor = parents[ancestor]
+        if ancestor == os.getpid() or ancestor in found:
+            found.update(line)
+    return found
+
+
+def kill_what_is_left(patience_s=5):
+    """Kill every descendant: the names of those that had to be."""
+    names = set()
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        left = descendants()
+        if not left:
+            break
+        for process in left:
+            try:
+                names.add(Path(f"/proc/{process}/comm").read_text(errors="replace").strip())
+                os.kill(process, signal.SIGKILL)
+            except (OSError, ValueError):
+                pass
+        _reap()
+        time.sleep(0.05)
+    return sorted(names)
+
+
+def _reap():
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass

@@ -1,0 +1,168 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Install what is missing to build or to test, on Debian (12 and later) and Ubuntu LTS (22.04 and
+# later):
+#
+#     install-dependencies.sh build    # to build and run
+#     install-dependencies.sh check    # that, and what the tests need
+#
+# Quick and without any need of root or network when nothing is missing.
+set -eu
+
+tree=$(cd -- "$(dirname -- "$0")/.." && pwd)
+
+build='gcc libc6-dev make meson ninja-build pkg-config python3 libmicrohttpd-dev libjansson-dev
+       libcyaml-dev zlib1g-dev libncurses-dev'
+# Without one of these the program builds, and collects from /proc instead of eBPF.
+build_optional='libbpf-dev clang llvm'
+check='libcmocka-dev clang clang-format clang-tidy llvm cppcheck shellcheck procps util-linux git
+       curl tmux stress-ng'
+
+say() {
+        echo "install-dependencies: $*" >&2
+}
+
+installed() {
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+missing_of() {
+        for package in "$@"; do
+                installed "$package" || printf '%s ' "$package"
+        done
+}
+
+# Whether apt can install a package of this name. Debian has bpftool as a package, Ubuntu as a part
+# of the kernel's tools, where the name may exist without anything behind it.
+offered() {
+        apt-cache policy "$1" 2>/dev/null | grep -q '^ *Candidate: [^(]'
+}
+
+# Retried, because mirrors fail for a moment more often than for good.
+apt() {
+        for pause in 5 20 0; do
+                DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
+                        -o Acquire::Retries=3 "$@" </dev/null >&2 && return 0
+                sleep "$pause"
+        done
+        return 1
+}
+
+updated=no
+update_once() {
+        [ "$updated" = no ] || return 0
+        # One broken third-party source must not stop us: what counts is whether the packages come.
+        apt update || say "apt-get update failed; trying with the package lists that are there"
+        updated=yes
+}
+
+need_root() {
+        [ "$(id -u)" = 0 ] && return 0
+        say "these packages are missing, and installing them needs root: $*"
+        say "run this as root: $tree/tools/install-dependencies.sh $what"
+        exit 1
+}
+
+install_needed() {
+        missing=$(missing_of "$@")
+        [ -n "$missing" ] || return 0
+        need_root "$missing"
+        update_once
+        # shellcheck disable=SC2086 # a list of names
+        apt install -y --no-install-recommends $missing || {
+                say "apt-get could not install: $missing"
+                exit 1
+        }
+        changed=yes
+}
+
+install_optional() {
+        missing=$(missing_of "$@")
+        [ -n "$missing" ] || return 0
+        if [ "$(id -u)" != 0 ]; then
+                say "not installed, and needed for eBPF: $missing(root is needed to install them)"
+                return 0
+        fi
+        update_once
+        # shellcheck disable=SC2086 # a list of names
+        if apt install -y --no-install-recommends $missing; then
+                changed=yes
+        else
+                say "building without eBPF, since apt-get could not install: $missing"
+        fi
+}
+
+install_bpftool() {
+        ! "$tree/tools/find-bpftool.sh" >/dev/null 2>&1 || return 0
+        [ "$(id -u)" != 0 ] || update_once
+        if offered bpftool; then
+                install_optional bpftool
+        else
+                install_optional linux-tools-common linux-tools-generic
+        fi
+}
+
+# The sanitizers' and the fuzzer's run-time library is a package of the compiler's version.
+install_clang_runtime() {
+        version=$(clang -dumpversion | cut -d. -f1)
+        runtime=libclang-rt-$version-dev
+        installed "$runtime" && return 0
+        [ -z "$(find /usr/lib/llvm-"$version"/lib/clang -name 'libclang_rt.fuzzer*.a' 2>/dev/null)" ] ||
+                return 0
+        install_needed "$runtime"
+}
+
+# promtool checks /metrics. It comes with the Prometheus server, which would be started and stay on
+# the machine if it were installed; so only the program is taken out of the package.
+fetch_promtool() {
+        directory=$tree/build-tools
+        [ ! -x "$directory/promtool" ] && ! command -v promtool >/dev/null || return 0
+        if [ "$(id -u)" != 0 ]; then
+                say "promtool is not there: the check of /metrics with it is skipped (root fetches it)"
+                return 0
+        fi
+        update_once
+        scratch=$(mktemp -d)
+        if (cd "$scratch" && apt download -o APT::Sandbox::User=root prometheus &&
+                dpkg-deb -x prometheus_*.deb unpacked); then
+                install -d "$directory"
+                install -m 755 "$scratch/unpacked/usr/bin/promtool" "$directory/promtool"
+                chown -R --reference="$tree" "$directory"
+        else
+                say "promtool cannot be had: the check of /metrics with it is skipped"
+        fi
+        rm -rf "$scratch"
+}
+
+what=${1:-}
+changed=no
+case $what in
+build | check) ;;
+*)
+        echo "usage: ${0##*/} build | check" >&2
+        exit 2
+        ;;
+esac
+
+command -v dpkg-query >/dev/null || {
+        say "this is neither Debian nor Ubuntu; install what README.md lists, then run make"
+        exit 1
+}
+
+# shellcheck disable=SC2086 # lists of names
+install_needed $build
+# shellcheck disable=SC2086
+install_optional $build_optional
+install_bpftool
+if [ "$what" = check ]; then
+        # shellcheck disable=SC2086
+        install_needed $check
+        install_clang_runtime
+        fetch_promtool
+fi
+
+# What was configured without a library does not see it by itself: make configures anew.
+if [ "$changed" = yes ]; then
+        rm -f "$tree"/build/build.ninja
+fi
