@@ -68,7 +68,7 @@ struct jk_entry {
         uint64_t cycles, instructions, llc_misses;
         uint64_t read_bytes, write_bytes;
         uint64_t minor_faults, major_faults;
-        uint64_t resident_bytes;
+        uint64_t resident_bytes; /* of cgroups and users the sum, shared pages counted each time */
         uint32_t threads;
 
         size_t energy; /* its row in jk_snapshot.energy */
@@ -110,7 +110,7 @@ struct jk_status {
         size_t n_meters;
         int64_t interval_ns;
         int64_t started_realtime_ns;
-        uint64_t ticks, late_ticks, missed_ticks, lost_events, unattributed_ticks;
+        uint64_t ticks, late_ticks, missed_ticks, lost_events;
         /* CPU time of the engine's thread in the last tick, by phase */
         int64_t collect_ns, attribute_ns, publish_ns;
         int64_t self_cpu_ns; /* whole process, since start */

@@ -34,9 +34,10 @@ struct jk_idle {
         int64_t slot_of[JK_IDLE_SLOTS]; /* absolute number of the slot kept there, or -1 */
         int64_t total_ns;
 
-        /* the busiest block, forgotten slowly: the other end of the line */
+        /* the busiest block of about a day: the other end of the line */
         struct jk_idle_block busiest;
-        int n_blocks;
+        int64_t busiest_age; /* in blocks */
+        int64_t n_blocks;
 };
 
 void jk_idle_init(struct jk_idle *idle);

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "sample/sample.h"
 
@@ -24,6 +26,7 @@ struct jk_split {
         double softirq_weight;
         double *task_weights;   /* [sample->n_tasks], the caller's, all set by split() */
         double uncertainty_pct; /* one standard deviation of a task's share, the meter's included */
+        bool blind; /* the model cannot tell who used this zone: its dynamic part is unattributed */
 };
 
 struct jk_model_ops {

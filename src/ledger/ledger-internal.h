@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of the ledger share: accounts.c opens and closes accounts, ledger.c books energy,
+ * publish.c writes snapshots.
+ */
+#pragma once
+
+#include "base/map.h"
+#include "base/units.h"
+#include "ledger/book.h"
+#include "ledger/ledger.h"
+
+struct jk_zone_books {
+        int64_t measured_uj;
+        double watts; /* over the last reading; NaN if it was not seen */
+        bool counted; /* in the last tick */
+        double share_uncertainty_pct;
+        double idle_uncertainty_pct;
+        uint64_t refused, gaps;
+        struct jk_idle_estimate idle;
+};
+
+struct jk_ledger {
+        struct jk_ledger_options options;
+        struct jk_book books[JK_DIMENSION_MAX];
+        struct jk_map cgroup_paths; /* hash of path -> slot */
+        uint32_t rest;              /* slot of JK_ENTRY_REST */
+
+        /* Ended tasks that are still listed, oldest first: a ring of slots. */
+        uint32_t *ended;
+        size_t ended_first, n_ended, ended_capacity;
+        size_t n_ended_cgroups;
+
+        struct jk_zone_books zones[JK_ZONES_MAX];
+        size_t n_zones;
+        int64_t machine_uj;
+        double machine_w;
+
+        /* scratch of the tick, one element per task of the sample and two for interrupts */
+        uint32_t *task_slots;
+        double *weights;
+        int64_t *shares;
+        struct jk_remainder *remainders;
+        size_t slots_capacity, weights_capacity, shares_capacity, remainders_capacity;
+
+        uint32_t *cgroup_entries; /* scratch of publishing: slot -> place in the snapshot */
+        size_t cgroup_entries_capacity;
+};
+
+/* ---- accounts.c ---- */
+
+/* The fixed accounts: the machine's own, the rest of ended tasks, and the root cgroup. */
+int jk_accounts_open_fixed(struct jk_ledger *ledger);
+
+/* Take in the cgroups that appeared in the sample. */
+int jk_accounts_appear(struct jk_ledger *ledger, const struct jk_sample *sample);
+
+/* Account of each task of the sample into ledger->task_slots, opened where it is new; identity and
+ * activity brought up to date in it and in its cgroup and user. */
+int jk_accounts_open_tasks(struct jk_ledger *ledger, const struct jk_sample *sample);
+
+/* After booking: close the tasks that ended and the cgroups that vanished, and fold what has been
+ * listed long enough into the rest, or the parent. */
+void jk_accounts_settle(struct jk_ledger *ledger, const struct jk_sample *sample);

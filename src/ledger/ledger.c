@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Booking: see ledger.h. For each zone of a sample the model says what is idle and how the tasks
+ * weigh; here that becomes whole microjoules, each in exactly one account of each dimension.
+ */
+#include "ledger/ledger.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "ledger/ledger-internal.h"
+
+/* A reading that spans so much more than the tick did not begin with it. */
+#define GAP_TOLERANCE 1.5
+
+int
+jk_ledger_open(const struct jk_ledger_options *options, struct jk_ledger **ret_ledger,
+               struct jk_error *err)
+{
+        struct jk_ledger *ledger = calloc(1, sizeof *ledger);
+
+        if (!ledger)
+                return jk_fail(err, ENOMEM, "ledger: out of memory");
+
+        ledger->options = *options;
+        if (jk_accounts_open_fixed(ledger) < 0) {
+                jk_ledger_close(ledger);
+                return jk_fail(err, ENOMEM, "ledger: out of memory");
+        }
+
+        *ret_ledger = ledger;
+        return 0;
+}
+
+void
+jk_ledger_close(struct jk_ledger *ledger)
+{
+        if (!ledger)
+                return;
+
+        for (int i = 0; i < JK_DIMENSION_MAX; i++)
+                jk_book_free(&ledger->books[i]);
+        jk_map_free(&ledger->cgroup_paths);
+        free(ledger->ended);
+        free(ledger->task_slots);
+        free(ledger->weights);
+        free(ledger->shares);
+        free(ledger->remainders);
+        free(ledger->cgroup_entries);
+        free(ledger);
+}
+
+/* All memory that booking the sample may need, so that once it has begun it cannot fail half-way.
+ */
+static int
+reserve(struct jk_ledger *ledger, const struct jk_sample *sample)
+{
+        size_t n = sample->n_tasks + 2;
+
+        for (int i = 0; i < JK_DIMENSION_MAX; i++)
+                if (jk_book_widen(&ledger->books[i], sample->zones->count) < 0)
+                        return -ENOMEM;
+
+        if (jk_array_grow(&ledger->task_slots, &ledger->slots_capacity, n) < 0 ||
+            jk_array_grow(&ledger->weights, &ledger->weights_capacity, n) < 0 ||
+            jk_array_grow(&ledger->shares, &ledger->shares_capacity, n) < 0 ||
+            jk_array_grow(&ledger->remainders, &ledger->remainders_capacity, n) < 0)
+                return -ENOMEM;
+
+        for (; ledger->n_zones < sample->zones->count; ledger->n_zones++)
+                ledger->zones[ledger->n_zones].watts = NAN;
+        return 0;
+}
+
+static void
+credit(struct jk_ledger *ledger, enum jk_dimension dimension, uint32_t slot, enum jk_book_part part,
+       size_t zone, int64_t energy_uj, const struct jk_sample *sample)
+{
+        struct jk_book *book = &ledger->books[dimension];
+        struct jk_account *account = &book->accounts[slot];
+
+        jk_book_row(book, slot, part)[zone] += energy_uj;
+
+        if (!ledger->zones[zone].counted)
+                return;
+        if (account->tick != sample->sequence)
+                account->tick_uj = 0;
+        account->tick = sample->sequence;
+        account->tick_uj += energy_uj;
+}
+
+static void
+credit_machine(struct jk_ledger *ledger, enum jk_machine_account account, size_t zone,
+               int64_t energy_uj, const struct jk_sample *sample)
+{
+        enum jk_book_part part = account == JK_MACHINE_IDLE ? JK_PART_IDLE : JK_PART_DYNAMIC;
+
+        credit(ledger, JK_DIMENSION_MACHINE, (uint32_t)account, part, zone, energy_uj, sample);
+}
+
+/* Energy of another time than this tick's: it is somebody's, but nobody's who can be named, and it
+ * must not show as power now. */
+static void
+credit_gap(struct jk_ledger *ledger, size_t zone, int64_t energy_uj)
+{
+        struct jk_book *machine = &ledger->books[JK_DIMENSION_MACHINE];
+
+        jk_book_row(machine, JK_MACHINE_UNATTRIBUTED, JK_PART_DYNAMIC)[zone] += energy_uj;
+        ledger->zones[zone].gaps++;
+}
+
+static void
+credit_task(struct jk_ledger *ledger, size_t i, size_t zone, int64_t energy_uj,
+            const struct jk_sample *sample)
+{
+        uint32_t slot = ledger->task_slots[i];
+        const struct jk_account *account;
+
+        if (energy_uj == 0)
+                return;
+        if (slot == JK_NO_ACCOUNT) {
+                credit_machine(ledger, JK_MACHINE_KERNEL_THREADS, zone, energy_uj, sample);
+                return;
+        }
+
+        account = &ledger->books[JK_DIMENSION_TASK].accounts[slot];
+        credit(ledger, JK_DIMENSION_TASK, slot, JK_PART_DYNAMIC, zone, energy_uj, sample);
+        credit(ledger, JK_DIMENSION_CGROUP, account->cgroup, JK_PART_DYNAMIC, zone, energy_uj,
+               sample);
+        /* jk_accounts_open_tasks() has opened it */
+        credit(ledger, JK_DIMENSION_USER,
+               jk_book_find(&ledger->books[JK_DIMENSION_USER], sample->tasks[i].uid),
+               JK_PART_DYNAMIC, zone, energy_uj, sample);
+}
+
+static void
+divide_dynamic(struct jk_ledger *ledger, const struct jk_sample *sample, size_t zone,
+               const struct jk_split *split, int64_t dynamic_uj)
+{
+        size_t n = sample->n_tasks;
+        int64_t divided;
+
+        ledger->weights[n] = split->irq_weight;
+        ledger->weights[n + 1] = split->softirq_weight;
+        divided = jk_apportion(dynamic_uj, ledger->weights, n + 2, ledger->shares,
+                               ledger->remainders);
+
+        for (size_t i = 0; i < n; i++)
+                credit_task(ledger, i, zone, ledger->shares[i], sample);
+        credit_machine(ledger, JK_MACHINE_KERNEL_IRQ, zone, ledger->shares[n], sample);
+        credit_machine(ledger, JK_MACHINE_KERNEL_SOFTIRQ, zone, ledger->shares[n + 1], sample);
+
+        /* Nobody ran: then the zone would have used it anyway. Nobody can be told: then it is not
+         * known whose it is. */
+        if (divided < dynamic_uj)
+                credit_machine(ledger, split->blind ? JK_MACHINE_UNATTRIBUTED : JK_MACHINE_IDLE,
+                               zone, dynamic_uj - divided, sample);
+}
+
+/* How much of a reading belongs to this tick. */
+static int64_t
+present_part(const struct jk_sample *sample, const struct jk_zone_reading *reading)
+{
+        if (sample->flags & JK_SAMPLE_SUSPENDED)
+                return 0;
+        if ((double)reading->elapsed_ns <= GAP_TOLERANCE * (double)sample->elapsed_ns)
+                return reading->energy_uj;
+
+        return jk_scale_i64(reading->energy_uj, sample->elapsed_ns, reading->elapsed_ns);
+}
+
+static void
+book_present(struct jk_ledger *ledger, const struct jk_sample *sample,
+             const struct jk_model_ops *ops, struct jk_model *model, size_t zone, int64_t energy_uj)
+{
+        const struct jk_zone_reading *reading = &sample->readings[zone];
+        struct jk_split split = { .task_weights = ledger->weights };
+        double idle_uj;
+        int64_t idle;
+
+        if (!(sample->flags & JK_SAMPLE_TASKS)) {
+                credit_machine(ledger, JK_MACHINE_UNATTRIBUTED, zone, energy_uj, sample);
+                return;
+        }
+
+        ops->split(model, sample, zone, &split);
+        ledger->zones[zone].share_uncertainty_pct = split.uncertainty_pct;
+
+        idle_uj = split.idle_uj * ((double)energy_uj / (double)reading->energy_uj);
+        idle = idle_uj > 0 ? llround(fmin(idle_uj, (double)energy_uj)) : 0;
+        credit_machine(ledger, JK_MACHINE_IDLE, zone, idle, sample);
+        divide_dynamic(ledger, sample, zone, &split, energy_uj - idle);
+}
+
+static void
+book_zone(struct jk_ledger *ledger, const struct jk_sample *sample, const struct jk_model_ops *ops,
+          struct jk_model *model, size_t zone)
+{
+        const struct jk_zone_reading *reading = &sample->readings[zone];
+        struct jk_zone_books *books = &ledger->zones[zone];
+        int64_t present;
+
+        books->refused += (reading->flags & JK_READING_REFUSED) != 0;
+        books->idle = ops->idle(model, zone);
+        books->watts = NAN;
+        if (!(reading->flags & JK_READING_SEEN))
+                return;
+
+        books->watts = jk_power_w(reading->energy_uj, reading->elapsed_ns);
+        books->measured_uj += reading->energy_uj;
+        if (books->counted) {
+                ledger->machine_uj += reading->energy_uj;
+                ledger->machine_w += books->watts;
+        }
+
+        present = present_part(sample, reading);
+        if (present < reading->energy_uj)
+                credit_gap(ledger, zone, reading->energy_uj - present);
+        if (present > 0)
+                book_present(ledger, sample, ops, model, zone, present);
+}
+
+static void
+find_counted(struct jk_ledger *ledger, const struct jk_sample *sample)
+{
+        bool seen[JK_ZONES_MAX];
+
+        for (size_t i = 0; i < ledger->n_zones; i++)
+                seen[i] = sample->readings[i].flags & JK_READING_SEEN;
+        for (size_t i = 0; i < ledger->n_zones; i++)
+                ledger->zones[i].counted = jk_zone_counts(sample->zones, seen, i);
+}
+
+int
+jk_ledger_book(struct jk_ledger *ledger, const struct jk_sample *sample,
+               const struct jk_model_ops *ops, struct jk_model *model)
+{
+        if (reserve(ledger, sample) < 0 || jk_accounts_appear(ledger, sample) < 0 ||
+            jk_accounts_open_tasks(ledger, sample) < 0)
+                return -ENOMEM;
+
+        if (!(sample->flags & JK_SAMPLE_FIRST))
+                ops->observe(model, sample);
+
+        ledger->machine_w = 0;
+        find_counted(ledger, sample);
+        for (size_t zone = 0; zone < ledger->n_zones; zone++)
+                book_zone(ledger, sample, ops, model, zone);
+
+        jk_accounts_settle(ledger, sample);
+        return 0;
+}
+
+static int64_t
+sum_of_book(const struct jk_book *book, size_t zone)
+{
+        int64_t sum = 0;
+
+        for (uint32_t slot = 0; slot < book->length; slot++)
+                if (book->accounts[slot].used)
+                        sum += jk_book_row(book, slot, JK_PART_IDLE)[zone] +
+                               jk_book_row(book, slot, JK_PART_DYNAMIC)[zone];
+
+        return sum;
+}
+
+struct jk_balance
+jk_ledger_balance(const struct jk_ledger *ledger, size_t zone)
+{
+        struct jk_balance balance = { .measured_uj = ledger->zones[zone].measured_uj };
+        int64_t machine_uj = sum_of_book(&ledger->books[JK_DIMENSION_MACHINE], zone);
+
+        for (int i = 0; i < JK_DIMENSION_MACHINE; i++)
+                balance.booked_uj[i] = sum_of_book(&ledger->books[i], zone) + machine_uj;
+
+        return balance;
+}

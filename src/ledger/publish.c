@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From the books to a snapshot. Cgroups are written first, so that tasks can name theirs by the
+ * same string. Allocates only while a snapshot is still growing.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "ledger/ledger-internal.h"
+
+static int
+put_string(struct jk_snapshot *snapshot, const char *string, uint32_t *ret_offset)
+{
+        size_t length = strlen(string) + 1;
+        int r;
+
+        r = jk_array_grow(&snapshot->strings, &snapshot->strings_capacity,
+                          snapshot->strings_length + length);
+        if (r < 0)
+                return r;
+
+        memcpy(snapshot->strings + snapshot->strings_length, string, length);
+        *ret_offset = (uint32_t)snapshot->strings_length;
+        snapshot->strings_length += length;
+        return 0;
+}
+
+/* ---- zones ---- */
+
+static int
+publish_zones(const struct jk_ledger *ledger, const struct jk_sample *sample,
+              struct jk_snapshot *snapshot)
+{
+        int r = jk_array_grow(&snapshot->zones, &snapshot->zones_capacity, ledger->n_zones);
+
+        if (r < 0)
+                return r;
+
+        for (size_t z = 0; z < ledger->n_zones; z++) {
+                const struct jk_zone_books *books = &ledger->zones[z];
+                struct jk_balance balance = jk_ledger_balance(ledger, z);
+                struct jk_zone_entry *entry = &snapshot->zones[z];
+
+                *entry = (struct jk_zone_entry){
+                        .zone = sample->zones->zones[z],
+                        .seen = sample->readings[z].flags & JK_READING_SEEN,
+                        .counted = books->counted,
+                        .flags = sample->readings[z].flags,
+                        .watts = books->watts,
+                        .measured_uj = balance.measured_uj,
+                        .idle = books->idle,
+                        .uncertainty_pct = books->share_uncertainty_pct,
+                        .refused = books->refused,
+                        .gaps = books->gaps,
+                };
+                memcpy(entry->booked_uj, balance.booked_uj, sizeof entry->booked_uj);
+        }
+
+        snapshot->n_zones = ledger->n_zones;
+        return 0;
+}
+
+/* ---- accounts ---- */
+
+/* How a dimension's error bar is made: what a zone contributes to an account of it. */
+static double
+zone_uncertainty(const struct jk_zone_books *books, const struct jk_zone *zone,
+                 enum jk_dimension dimension, uint32_t slot)
+{
+        if (dimension != JK_DIMENSION_MACHINE)
+                return books->share_uncertainty_pct;
+        if (slot == JK_MACHINE_UNATTRIBUTED)
+                return zone->uncertainty_pct;
+        if (slot != JK_MACHINE_IDLE)
+                return books->share_uncertainty_pct;
+        if (!(books->idle.power_w > 0))
+                return zone->uncertainty_pct;
+
+        return fmin(hypot(zone->uncertainty_pct, 100 * books->idle.error_w / books->idle.power_w),
+                    100);
+}
+
+/* An account's error and provenance: those of the disjoint zones, by what it used of each; of one
+ * that used nothing, by what the machine used. Errors of zones are taken as one (they have the same
+ * causes), so they add up without cancelling. */
+static void
+judge(const struct jk_ledger *ledger, const struct jk_sample *sample, enum jk_dimension dimension,
+      uint32_t slot, struct jk_entry *entry)
+{
+        const struct jk_book *book = &ledger->books[dimension];
+        const int64_t *idle = jk_book_row(book, slot, JK_PART_IDLE);
+        const int64_t *dynamic = jk_book_row(book, slot, JK_PART_DYNAMIC);
+        bool blank = jk_book_is_blank(book, slot, ledger->n_zones);
+        double sum = 0, weighted = 0;
+
+        entry->provenance = JK_MEASURED;
+        for (size_t z = 0; z < ledger->n_zones; z++) {
+                const struct jk_zone *zone = &sample->zones->zones[z];
+                double energy = blank ? (double)ledger->zones[z].measured_uj
+                                      : (double)(idle[z] + dynamic[z]);
+
+                if (energy <= 0 ||
+                    (zone->parent >= 0 && ledger->zones[zone->parent].measured_uj > 0))
+                        continue;
+                if (zone->provenance != JK_MEASURED)
+                        entry->provenance = zone->provenance;
+                sum += energy;
+                weighted += energy * zone_uncertainty(&ledger->zones[z], zone, dimension, slot);
+        }
+
+        entry->uncertainty_pct = sum > 0 ? weighted / sum : NAN;
+}
+
+static int
+put_row(const struct jk_ledger *ledger, const struct jk_book *book, uint32_t slot,
+        struct jk_snapshot *snapshot, size_t *ret_row)
+{
+        size_t n = ledger->n_zones;
+        int r = jk_array_grow(&snapshot->energy, &snapshot->energy_capacity,
+                              snapshot->energy_length + JK_PART_MAX * n);
+
+        if (r < 0)
+                return r;
+
+        *ret_row = snapshot->energy_length;
+        for (int part = 0; part < JK_PART_MAX; part++) {
+                memcpy(snapshot->energy + snapshot->energy_length,
+                       jk_book_row(book, slot, (enum jk_book_part)part), n * sizeof(int64_t));
+                snapshot->energy_length += n;
+        }
+
+        return 0;
+}
+
+static int
+publish_account(struct jk_ledger *ledger, const struct jk_sample *sample,
+                enum jk_dimension dimension, uint32_t slot, const char *name,
+                struct jk_snapshot *snapshot, struct jk_entry **ret_entry)
+{
+        const struct jk_book *book = &ledger->books[dimension];
+        const struct jk_account *account = &book->accounts[slot];
+        struct jk_entry *entry;
+        int r;
+
+        r = jk_array_grow(&snapshot->entries[dimension], &snapshot->entries_capacity[dimension],
+                          snapshot->n_entries[dimension] + 1);
+        if (r < 0)
+                return r;
+
+        entry = &snapshot->entries[dimension][snapshot->n_entries[dimension]];
+        *entry = account->entry;
+        r = put_row(ledger, book, slot, snapshot, &entry->energy);
+        if (r == 0)
+                r = put_string(snapshot, name, &entry->name);
+        if (r < 0)
+                return r;
+
+        entry->watts = account->tick == sample->sequence && sample->elapsed_ns > 0
+                               ? jk_power_w(account->tick_uj, sample->elapsed_ns)
+                               : 0;
+        judge(ledger, sample, dimension, slot, entry);
+        snapshot->n_entries[dimension]++;
+        *ret_entry = entry;
+        return 0;
+}
+
+static int
+publish_machine(struct jk_ledger *ledger, const struct jk_sample *sample,
+                struct jk_snapshot *snapshot)
+{
+        for (uint32_t i = 0; i < JK_MACHINE_ACCOUNT_MAX; i++) {
+                struct jk_entry *entry;
+                int r = publish_account(ledger, sample, JK_DIMENSION_MACHINE, i,
+                                        jk_machine_account_name((enum jk_machine_account)i),
+                                        snapshot, &entry);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+static int
+publish_cgroups(struct jk_ledger *ledger, const struct jk_sample *sample,
+                struct jk_snapshot *snapshot)
+{
+        const struct jk_book *book = &ledger->books[JK_DIMENSION_CGROUP];
+        int r = jk_array_grow(&ledger->cgroup_entries, &ledger->cgroup_entries_capacity,
+                              book->length);
+
+        if (r < 0)
+                return r;
+
+        for (uint32_t slot = 0; slot < book->length; slot++) {
+                struct jk_entry *entry;
+
+                if (!book->accounts[slot].used)
+                        continue;
+                r = publish_account(ledger, sample, JK_DIMENSION_CGROUP, slot,
+                                    book->accounts[slot].path, snapshot, &entry);
+                if (r < 0)
+                        return r;
+                ledger->cgroup_entries[slot] =
+                        (uint32_t)(entry - snapshot->entries[JK_DIMENSION_CGROUP]);
+        }
+
+        return 0;
+}
+
+/* A task's cgroup by name, and its memory and threads added there. */
+static void
+join_cgroup(const struct jk_ledger *ledger, uint32_t cgroup, struct jk_snapshot *snapshot,
+            struct jk_entry *task)
+{
+        struct jk_entry *entry =
+                &snapshot->entries[JK_DIMENSION_CGROUP][ledger->cgroup_entries[cgroup]];
+
+        task->cgroup = entry->name;
+        entry->resident_bytes += task->resident_bytes;
+        entry->threads += task->threads;
+}
+
+static void
+join_user(const struct jk_ledger *ledger, struct jk_snapshot *snapshot, const struct jk_entry *task)
+{
+        /* No user's account is ever dropped, so its slot is its place in the snapshot. */
+        uint32_t slot = jk_book_find(&ledger->books[JK_DIMENSION_USER], task->uid);
+        struct jk_entry *entry;
+
+        if (slot == JK_NO_ACCOUNT)
+                return;
+
+        entry = &snapshot->entries[JK_DIMENSION_USER][slot];
+        entry->resident_bytes += task->resident_bytes;
+        entry->threads += task->threads;
+}
+
+static int
+publish_tasks(struct jk_ledger *ledger, const struct jk_sample *sample, uint32_t empty,
+              struct jk_snapshot *snapshot)
+{
+        const struct jk_book *book = &ledger->books[JK_DIMENSION_TASK];
+
+        for (uint32_t slot = 0; slot < book->length; slot++) {
+                const struct jk_account *account = &book->accounts[slot];
+                struct jk_entry *entry;
+                int r;
+
+                if (!account->used)
+                        continue;
+                r = publish_account(ledger, sample, JK_DIMENSION_TASK, slot,
+                                    slot == ledger->rest ? "ended" : account->comm, snapshot,
+                                    &entry);
+                if (r < 0)
+                        return r;
+                entry->cgroup = empty;
+                if (account->cgroup != JK_NO_ACCOUNT)
+                        join_cgroup(ledger, account->cgroup, snapshot, entry);
+                if (slot != ledger->rest)
+                        join_user(ledger, snapshot, entry);
+        }
+
+        return 0;
+}
+
+static int
+publish_users(struct jk_ledger *ledger, const struct jk_sample *sample,
+              const char *(*user_name)(void *data, uid_t uid), void *user_data,
+              struct jk_snapshot *snapshot)
+{
+        const struct jk_book *book = &ledger->books[JK_DIMENSION_USER];
+
+        for (uint32_t slot = 0; slot < book->length; slot++) {
+                uid_t uid = book->accounts[slot].entry.uid;
+                const char *name = user_name ? user_name(user_data, uid) : NULL;
+                struct jk_entry *entry;
+                char number[16];
+                int r;
+
+                if (!name && uid == JK_UID_UNKNOWN)
+                        name = "unknown";
+                if (!name) {
+                        snprintf(number, sizeof number, "%u", (unsigned int)uid);
+                        name = number;
+                }
+                r = publish_account(ledger, sample, JK_DIMENSION_USER, slot, name, snapshot,
+                                    &entry);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+static void
+publish_machine_totals(const struct jk_ledger *ledger, const struct jk_sample *sample,
+                       struct jk_snapshot *snapshot)
+{
+        snapshot->sequence = sample->sequence;
+        snapshot->time = sample->time;
+        snapshot->elapsed_ns = sample->elapsed_ns;
+        snapshot->machine_uj = ledger->machine_uj;
+        snapshot->machine_w = ledger->machine_w;
+        snapshot->machine_provenance = JK_MEASURED;
+        for (size_t z = 0; z < ledger->n_zones; z++)
+                if (ledger->zones[z].counted && sample->zones->zones[z].provenance != JK_MEASURED)
+                        snapshot->machine_provenance = sample->zones->zones[z].provenance;
+}
+
+int
+jk_ledger_publish(struct jk_ledger *ledger, const struct jk_sample *sample,
+                  const char *(*user_name)(void *data, uid_t uid), void *user_data,
+                  struct jk_snapshot *snapshot)
+{
+        uint32_t empty;
+        int r;
+
+        r = put_string(snapshot, "", &empty);
+        if (r == 0)
+                r = publish_zones(ledger, sample, snapshot);
+        if (r == 0)
+                r = publish_machine(ledger, sample, snapshot);
+        if (r == 0)
+                r = publish_cgroups(ledger, sample, snapshot);
+        if (r == 0)
+                r = publish_users(ledger, sample, user_name, user_data, snapshot);
+        if (r == 0)
+                r = publish_tasks(ledger, sample, empty, snapshot);
+        if (r < 0)
+                return r;
+
+        publish_machine_totals(ledger, sample, snapshot);
+        return 0;
+}
