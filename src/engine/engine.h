@@ -44,7 +44,7 @@ int jk_engine_tick(struct jk_engine *engine, struct jk_error *err);
 /* Tick every interval on the calling thread, without drift (a tick that comes late keeps the grid;
  * ticks that were missed are counted, and their time is in the next Δt), until stop_fd becomes
  * readable. */
-int jk_engine_run(struct jk_engine *engine, int stop_fd, struct jk_error *err);
+void jk_engine_run(struct jk_engine *engine, int stop_fd);
 
 /* Take over what of the options may change while running: interval_ns and ledger. Thread-safe;
  * takes effect at the next tick. */

@@ -171,3 +171,10 @@ jk_shelf_publish(struct jk_shelf *shelf, struct jk_snapshot *snapshot)
 
         snapshot_free(surplus);
 }
+
+void
+jk_shelf_discard(struct jk_shelf *shelf, struct jk_snapshot *snapshot)
+{
+        snapshot->references = 1;
+        jk_shelf_put_back(shelf, snapshot);
+}

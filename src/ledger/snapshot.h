@@ -188,6 +188,8 @@ void jk_shelf_destroy(struct jk_shelf *shelf); /* no reader may hold a snapshot 
 struct jk_snapshot *jk_shelf_take(struct jk_shelf *shelf);
 void jk_shelf_put_back(struct jk_shelf *shelf, struct jk_snapshot *snapshot);
 
-/* For the engine: an empty snapshot to fill (NULL: out of memory), and making it the latest. */
+/* For the engine: an empty snapshot to fill (NULL: out of memory), and making it the latest, or
+ * giving it back unseen. */
 struct jk_snapshot *jk_shelf_blank(struct jk_shelf *shelf);
 void jk_shelf_publish(struct jk_shelf *shelf, struct jk_snapshot *snapshot);
+void jk_shelf_discard(struct jk_shelf *shelf, struct jk_snapshot *snapshot);
