@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Learning idle power: machines whose true floor is known, under loads that do and do not show it.
+ */
+#include "tests/unit/test.h"
+
+#include <math.h>
+
+#include "model/idle.h"
+
+/* Watts of a machine with a floor and a bent curve. */
+static double
+watts(double floor_w, double utilisation)
+{
+        return floor_w + 80 * pow(utilisation, 0.8);
+}
+
+static void
+run(struct jk_idle *idle, double floor_w, double utilisation, int seconds)
+{
+        for (int i = 0; i < seconds; i++)
+                jk_idle_observe(idle, (int64_t)(watts(floor_w, utilisation) * 1e6), JK_NS_PER_S,
+                                utilisation);
+}
+
+static void
+assert_within_error(const struct jk_idle *idle, double floor_w, double sigmas)
+{
+        struct jk_idle_estimate estimate = jk_idle_estimate(idle);
+
+        assert_true(estimate.error_w > 0);
+        if (fabs(estimate.power_w - floor_w) > sigmas * estimate.error_w)
+                fail_msg("true floor %g W, estimate %g ± %g W", floor_w, estimate.power_w,
+                         estimate.error_w);
+}
+
+static void
+nothing_is_known_before_the_first_reading(void **state)
+{
+        struct jk_idle idle;
+
+        (void)state;
+        jk_idle_init(&idle);
+        assert_true(isnan(jk_idle_estimate(&idle).power_w));
+        jk_idle_observe(&idle, 30000000, JK_NS_PER_S, NAN); /* nor where CPUs are not seen */
+        assert_true(isnan(jk_idle_estimate(&idle).power_w));
+}
+
+static void
+an_idle_machine_shows_its_floor(void **state)
+{
+        struct jk_idle idle;
+
+        (void)state;
+        jk_idle_init(&idle);
+        run(&idle, 30, 0, 1);
+        assert_true(fabs(jk_idle_estimate(&idle).power_w - 30) < 0.5); /* at once */
+        run(&idle, 30, 0, 30);
+        run(&idle, 30, 1, 300);
+        assert_true(fabs(jk_idle_estimate(&idle).power_w - 30) < 0.5);
+        assert_true(jk_idle_estimate(&idle).error_w < 1);
+}
+
+static void
+a_busy_machine_has_a_wide_error_bar_that_holds(void **state)
+{
+        struct jk_idle idle;
+        double error_w;
+
+        (void)state;
+        jk_idle_init(&idle);
+        run(&idle, 30, 1, 60);
+        assert_within_error(&idle, 30, 2);
+        error_w = jk_idle_estimate(&idle).error_w;
+        assert_true(error_w > 10); /* nothing below full load was ever seen */
+
+        run(&idle, 30, 0.5, 60); /* a second point makes a line */
+        assert_within_error(&idle, 30, 2);
+        run(&idle, 30, 0.05, 60);
+        assert_within_error(&idle, 30, 2);
+        assert_true(jk_idle_estimate(&idle).error_w < error_w / 3);
+}
+
+static void
+a_short_dip_is_not_sustained(void **state)
+{
+        struct jk_idle idle;
+
+        (void)state;
+        jk_idle_init(&idle);
+        run(&idle, 30, 0, 60);
+        /* half a second in which the counter hardly moved (it updates when it likes) */
+        jk_idle_observe(&idle, 100, JK_NS_PER_S / 2, 0);
+        run(&idle, 30, 0, 60);
+        assert_true(fabs(jk_idle_estimate(&idle).power_w - 30) < 2);
+}
+
+static void
+the_floor_follows_the_machine_within_a_day(void **state)
+{
+        struct jk_idle idle;
+
+        (void)state;
+        jk_idle_init(&idle);
+        run(&idle, 31, 0, 3600);
+        run(&idle, 50, 0, 90000); /* the same server, seven weeks later */
+        assert_true(fabs(jk_idle_estimate(&idle).power_w - 50) < 1);
+        run(&idle, 31, 0, 20); /* and down again at once */
+        assert_true(fabs(jk_idle_estimate(&idle).power_w - 31) < 1);
+}
+
+static void
+the_estimate_is_never_negative_nor_above_the_quietest_reading(void **state)
+{
+        uint64_t seed = 5;
+
+        (void)state;
+        for (int round = 0; round < 200; round++) {
+                struct jk_idle idle;
+                double lowest_w = INFINITY;
+
+                jk_idle_init(&idle);
+                for (int block = 0; block < 40; block++) {
+                        double power_w, utilisation;
+
+                        seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+                        power_w = (double)(seed >> 40) / (1 << 24) * 200;
+                        seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+                        utilisation = (double)(seed >> 40) / (1 << 24);
+                        lowest_w = fmin(lowest_w, power_w);
+                        jk_idle_observe(&idle, (int64_t)(power_w * 1e7), 10 * JK_NS_PER_S,
+                                        utilisation);
+                        assert_true(jk_idle_estimate(&idle).power_w >= 0);
+                        assert_true(jk_idle_estimate(&idle).power_w <= lowest_w + 1e-3);
+                        assert_true(isfinite(jk_idle_estimate(&idle).error_w));
+                }
+        }
+}
+
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_known_before_the_first_reading),
+        cmocka_unit_test(an_idle_machine_shows_its_floor),
+        cmocka_unit_test(a_busy_machine_has_a_wide_error_bar_that_holds),
+        cmocka_unit_test(a_short_dip_is_not_sustained),
+        cmocka_unit_test(the_floor_follows_the_machine_within_a_day),
+        cmocka_unit_test(the_estimate_is_never_negative_nor_above_the_quietest_reading),
+};
+
+JK_RUN_TESTS(tests)
