@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From snapshots to rows: see view.h. The tree of cgroups is in view-tree.c.
+ */
+#include "cmd/view.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+
+static const char *const sort_names[JK_SORT_MAX] = {
+        [JK_SORT_WATTS] = "watts", [JK_SORT_ENERGY] = "energy", [JK_SORT_CPU] = "cpu",
+        [JK_SORT_NAME] = "name",   [JK_SORT_PID] = "pid",
+};
+
+const char *
+jk_sort_name(enum jk_sort sort)
+{
+        return sort >= 0 && sort < JK_SORT_MAX ? sort_names[sort] : "invalid";
+}
+
+enum jk_sort
+jk_sort_parse(const char *name)
+{
+        for (int i = 0; i < JK_SORT_MAX; i++)
+                if (strcmp(name, sort_names[i]) == 0)
+                        return (enum jk_sort)i;
+
+        return JK_SORT_INVALID;
+}
+
+void
+jk_view_free(struct jk_view *view)
+{
+        for (int i = 0; i < JK_DIMENSION_MAX; i++)
+                free(view->accounts[i]);
+        free(view->rows);
+        free(view->marks);
+        jk_text_free(&view->strings);
+        jk_map_free(&view->users);
+        jk_map_free(&view->previous);
+        *view = (struct jk_view){ 0 };
+}
+
+/* FNV-1a, 64 bits. Two of 100,000 accounts share a key once in three billion snapshots, and the
+ * worst of it is a wrong CPU percent. */
+uint64_t
+jk_view_hash(uint64_t seed, const char *bytes, size_t length)
+{
+        uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ seed;
+
+        for (size_t i = 0; i < length; i++)
+                hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
+
+        return hash;
+}
+
+static uint64_t
+key_of(const struct jk_snapshot *snapshot, const struct jk_entry *entry)
+{
+        const struct {
+                uint64_t dimension, start_ns, id;
+        } identity = {
+                .dimension = (uint64_t)entry->dimension,
+                .start_ns = entry->dimension == JK_DIMENSION_TASK ? entry->start_ns : 0,
+                .id = entry->dimension == JK_DIMENSION_TASK   ? (uint64_t)entry->pid
+                      : entry->dimension == JK_DIMENSION_USER ? (uint64_t)entry->uid
+                                                              : entry->cgroup_id,
+        };
+        const char *name = jk_snapshot_string(snapshot, entry->name);
+        uint64_t key = jk_view_hash(0, (const char *)&identity, sizeof identity);
+
+        /* A task may change its name, and a rest or a cgroup read from an agent may have no id. */
+        if (entry->dimension == JK_DIMENSION_TASK && !(entry->flags & JK_ENTRY_REST))
+                return key;
+        return jk_view_hash(key, name, strlen(name));
+}
+
+/* ---- zones ---- */
+
+/* Which zones add up to the machine's energy since the start: those that ever counted something and
+ * lie in no zone that did. Unlike `counted`, this does not change with a reading that fails. */
+static void
+find_disjoint(struct jk_view *view)
+{
+        const struct jk_zone_entry *zones = view->snapshot->zones;
+        size_t n = view->n_zones;
+
+        for (size_t z = 0; z < n; z++) {
+                bool inside = false;
+                int around = zones[z].zone.parent;
+
+                for (size_t steps = 0; around >= 0 && (size_t)around < n && steps < n; steps++) {
+                        inside |= zones[around].measured_uj > 0;
+                        around = zones[around].zone.parent;
+                }
+                view->counted[z] = zones[z].measured_uj > 0 && !inside;
+        }
+}
+
+static void
+list_zones_in(struct jk_view *view, int parent, unsigned int depth)
+{
+        const struct jk_snapshot *snapshot = view->snapshot;
+
+        for (size_t z = 0; z < snapshot->n_zones && depth < 8; z++)
+                if (snapshot->zones[z].zone.parent == parent && view->n_zones < JK_ZONES_MAX) {
+                        view->zones[view->n_zones++] = (struct jk_zone_view){
+                                .entry = &snapshot->zones[z],
+                                .depth = depth,
+                                .watts = snapshot->zones[z].seen ? snapshot->zones[z].watts : NAN,
+                        };
+                        list_zones_in(view, (int)z, depth + 1);
+                }
+}
+
+/* Ticks lie between the two snapshots: show averages over all of them, not the last one's luck. */
+static bool
+spans_ticks(const struct jk_view *view)
+{
+        return view->previous_ns > 0 && view->snapshot->sequence > view->previous_sequence + 1 &&
+               view->snapshot->time.monotonic_ns > view->previous_ns;
+}
+
+static void
+observe_zones(struct jk_view *view)
+{
+        const struct jk_snapshot *snapshot = view->snapshot;
+        double elapsed_s = (double)(snapshot->time.monotonic_ns - view->previous_ns) / 1e9;
+
+        view->n_zones = snapshot->n_zones < JK_ZONES_MAX ? snapshot->n_zones : JK_ZONES_MAX;
+        find_disjoint(view);
+        view->machine_uj = 0;
+        for (size_t z = 0; z < view->n_zones; z++)
+                if (view->counted[z])
+                        view->machine_uj += (double)snapshot->zones[z].measured_uj;
+
+        view->n_zones = 0;
+        list_zones_in(view, -1, 0);
+        view->machine_w = snapshot->machine_w;
+        if (!spans_ticks(view))
+                return;
+
+        view->machine_w = 0;
+        for (size_t i = 0; i < view->n_zones; i++) {
+                size_t z = (size_t)(view->zones[i].entry - snapshot->zones);
+                int64_t before_uj = z < view->previous_zones ? view->previous_measured_uj[z] : 0;
+                double watts =
+                        (double)(snapshot->zones[z].measured_uj - before_uj) / 1e6 / elapsed_s;
+
+                if (view->zones[i].entry->seen)
+                        view->zones[i].watts = watts;
+                if (view->counted[z])
+                        view->machine_w += watts;
+        }
+}
+
+/* ---- accounts ---- */
+
+static double
+total_uj(const struct jk_view *view, const struct jk_entry *entry)
+{
+        const int64_t *idle = jk_entry_idle_uj(view->snapshot, entry);
+        const int64_t *dynamic = jk_entry_dynamic_uj(view->snapshot, entry);
+        double sum = 0;
+
+        for (size_t z = 0; z < view->snapshot->n_zones && z < JK_ZONES_MAX; z++)
+                if (view->counted[z])
+                        sum += (double)idle[z] + (double)dynamic[z];
+
+        return sum;
+}
+
+/* What vanished children left to a cgroup: its total, but not its doing. */
+static double
+inherited_uj(const struct jk_view *view, const struct jk_entry *entry)
+{
+        const int64_t *inherited = jk_entry_inherited_uj(view->snapshot, entry);
+        double sum = 0;
+
+        for (size_t z = 0; z < view->snapshot->n_zones && z < JK_ZONES_MAX; z++)
+                if (view->counted[z])
+                        sum += (double)inherited[z];
+
+        return sum;
+}
+
+static const char *
+user_of(const struct jk_view *view, const struct jk_entry *entry)
+{
+        uint32_t index;
+
+        if (entry->dimension == JK_DIMENSION_USER)
+                return jk_snapshot_string(view->snapshot, entry->name);
+        if (entry->dimension != JK_DIMENSION_TASK || (entry->flags & JK_ENTRY_REST) ||
+            !jk_map_get(&view->users, entry->uid, &index))
+                return "";
+
+        return view->accounts[JK_DIMENSION_USER][index].name;
+}
+
+/* What changed since the previous snapshot. An account that was not there began in between, so all
+ * that it has is new. */
+static void
+observe_rates(const struct jk_view *view, struct jk_row *row)
+{
+        static const struct jk_view_mark nothing = { 0 };
+        double elapsed_ns = (double)(view->snapshot->time.monotonic_ns - view->previous_ns);
+        const struct jk_view_mark *mark = &nothing;
+        uint32_t index;
+
+        if (view->previous_ns == 0 || elapsed_ns <= 0)
+                return;
+        if (jk_map_get(&view->previous, row->key, &index))
+                mark = &view->marks[index];
+
+        if (row->dimension != JK_DIMENSION_MACHINE && !(row->flags & JK_ENTRY_REST))
+                row->cpu_pct =
+                        row->entry->cpu_ns >= mark->cpu_ns
+                                ? 100 * (double)(row->entry->cpu_ns - mark->cpu_ns) / elapsed_ns
+                                : 0;
+        if (spans_ticks(view))
+                row->watts = fmax(row->energy_uj - inherited_uj(view, row->entry) -
+                                          (mark->energy_uj - mark->inherited_uj),
+                                  0) *
+                             1e3 / elapsed_ns;
+}
+
+/* The rest takes over totals of tasks that ended long ago, so over a span its power is what the
+ * others leave of the machine's. */
+static void
+average_rest(struct jk_view *view)
+{
+        double others_w = view->sums_w[JK_DIMENSION_MACHINE];
+        struct jk_row *rest = NULL;
+
+        for (size_t i = 0; i < view->n_accounts[JK_DIMENSION_TASK]; i++) {
+                struct jk_row *row = &view->accounts[JK_DIMENSION_TASK][i];
+
+                if (row->flags & JK_ENTRY_REST)
+                        rest = row;
+                else
+                        others_w += row->watts;
+        }
+        if (!rest || !spans_ticks(view))
+                return;
+
+        rest->watts = fmax(view->machine_w - others_w, 0);
+        view->sums_w[JK_DIMENSION_TASK] =
+                others_w - view->sums_w[JK_DIMENSION_MACHINE] + rest->watts;
+}
+
+static void
+group_machine(struct jk_view *view)
+{
+        view->idle_w = view->kernel_w = view->unattributed_w = 0;
+        for (size_t i = 0; i < view->n_accounts[JK_DIMENSION_MACHINE]; i++) {
+                const struct jk_row *row = &view->accounts[JK_DIMENSION_MACHINE][i];
+
+                if (strcmp(row->name, jk_machine_account_name(JK_MACHINE_IDLE)) == 0)
+                        view->idle_w += row->watts;
+                else if (strncmp(row->name, "kernel", 6) == 0)
+                        view->kernel_w += row->watts;
+                else
+                        view->unattributed_w += row->watts;
+        }
+}
+
+static int
+observe_accounts(struct jk_view *view, enum jk_dimension dimension)
+{
+        const struct jk_snapshot *snapshot = view->snapshot;
+        size_t n = snapshot->n_entries[dimension];
+        int r = jk_array_grow(&view->accounts[dimension], &view->accounts_capacity[dimension], n);
+
+        if (r < 0)
+                return r;
+
+        view->sums_w[dimension] = 0;
+        for (size_t i = 0; i < n; i++) {
+                const struct jk_entry *entry = &snapshot->entries[dimension][i];
+                struct jk_row *row = &view->accounts[dimension][i];
+
+                *row = (struct jk_row){
+                        .key = key_of(snapshot, entry),
+                        .dimension = dimension,
+                        .flags = entry->flags,
+                        .entry = entry,
+                        .name = jk_snapshot_string(snapshot, entry->name),
+                        .user = user_of(view, entry),
+                        .cgroup = dimension == JK_DIMENSION_TASK
+                                          ? jk_snapshot_string(snapshot, entry->cgroup)
+                                          : "",
+                        .path = "",
+                        .watts = isfinite(entry->watts) ? entry->watts : 0,
+                        .energy_uj = total_uj(view, entry),
+                        .cpu_pct = NAN,
+                        .uncertainty_pct = entry->uncertainty_pct,
+                };
+                observe_rates(view, row);
+                view->sums_w[dimension] += row->watts;
+        }
+        view->n_accounts[dimension] = n;
+        return 0;
+}
+
+static int
+index_users(struct jk_view *view)
+{
+        int r = 0;
+
+        jk_map_clear(&view->users);
+        for (size_t i = 0; r == 0 && i < view->n_accounts[JK_DIMENSION_USER]; i++)
+                r = jk_map_put(&view->users, view->accounts[JK_DIMENSION_USER][i].entry->uid,
+                               (uint32_t)i);
+        return r;
+}
+
+/* Keep what the next snapshot will be compared with. */
+static int
+remember(struct jk_view *view)
+{
+        const struct jk_snapshot *snapshot = view->snapshot;
+        size_t total = 0, n = 0;
+        int r;
+
+        for (int d = 0; d < JK_DIMENSION_MAX; d++)
+                total += view->n_accounts[d];
+        r = jk_array_grow(&view->marks, &view->marks_capacity, total);
+        jk_map_clear(&view->previous);
+
+        for (int d = 0; r == 0 && d < JK_DIMENSION_MAX; d++)
+                for (size_t i = 0; r == 0 && i < view->n_accounts[d]; i++) {
+                        const struct jk_row *row = &view->accounts[d][i];
+
+                        view->marks[n] = (struct jk_view_mark){ .key = row->key,
+                                                                .cpu_ns = row->entry->cpu_ns,
+                                                                .energy_uj = row->energy_uj,
+                                                                .inherited_uj = inherited_uj(
+                                                                        view, row->entry) };
+                        r = jk_map_put(&view->previous, row->key, (uint32_t)n++);
+                }
+        if (r < 0)
+                return r;
+
+        view->previous_sequence = snapshot->sequence;
+        view->previous_ns = snapshot->time.monotonic_ns;
+        view->previous_zones = snapshot->n_zones < JK_ZONES_MAX ? snapshot->n_zones : JK_ZONES_MAX;
+        for (size_t z = 0; z < view->previous_zones; z++)
+                view->previous_measured_uj[z] = snapshot->zones[z].measured_uj;
+        return 0;
+}
+
+/* The agent was started anew: its sums begin at zero, and nothing can be compared. */
+static void
+forget_if_restarted(struct jk_view *view)
+{
+        const struct jk_snapshot *snapshot = view->snapshot;
+
+        if (snapshot->sequence >= view->previous_sequence &&
+            snapshot->status.started_realtime_ns == view->started_ns)
+                return;
+
+        jk_map_clear(&view->previous);
+        view->previous_ns = 0;
+        view->started_ns = snapshot->status.started_realtime_ns;
+}
+
+int
+jk_view_observe(struct jk_view *view, struct jk_snapshot *snapshot)
+{
+        /* Users first: tasks name theirs. */
+        static const enum jk_dimension order[] = { JK_DIMENSION_USER, JK_DIMENSION_TASK,
+                                                   JK_DIMENSION_CGROUP, JK_DIMENSION_MACHINE };
+        int r = 0;
+
+        view->snapshot = snapshot;
+        view->n_rows = 0;
+        forget_if_restarted(view);
+        view->span_end_ns = snapshot->time.monotonic_ns;
+        view->span_start_ns =
+                spans_ticks(view) ? view->previous_ns : view->span_end_ns - snapshot->elapsed_ns;
+
+        observe_zones(view);
+        for (size_t i = 0; r == 0 && i < JK_COUNT(order); i++) {
+                r = observe_accounts(view, order[i]);
+                if (r == 0 && order[i] == JK_DIMENSION_USER)
+                        r = index_users(view);
+        }
+
+        if (r < 0)
+                return r;
+
+        average_rest(view);
+        group_machine(view);
+        return remember(view);
+}
+
+/* ---- filter, order ---- */
+
+bool
+jk_row_matches(const struct jk_row *row, const char *filter)
+{
+        char pid[16];
+
+        if (!filter || !*filter)
+                return true;
+        if (strcasestr(row->name, filter) || strcasestr(row->user, filter) ||
+            strcasestr(row->cgroup, filter) || strcasestr(row->path, filter))
+                return true;
+        if (row->dimension != JK_DIMENSION_TASK || !row->entry || row->entry->pid <= 0)
+                return false;
+
+        snprintf(pid, sizeof pid, "%d", (int)row->entry->pid);
+        return strcmp(pid, filter) == 0;
+}
+
+/* Larger first; what is not known last. */
+static int
+compare_falling(double a, double b)
+{
+        bool known_a = !isnan(a), known_b = !isnan(b);
+
+        if (!known_a || !known_b)
+                return known_b - known_a;
+        return (a < b) - (a > b);
+}
+
+static pid_t
+pid_of(const struct jk_row *row)
+{
+        return row->entry ? row->entry->pid : 0;
+}
+
+static int
+compare_by(enum jk_sort sort, const struct jk_row *a, const struct jk_row *b)
+{
+        switch (sort) {
+        case JK_SORT_ENERGY:
+                return compare_falling(a->energy_uj, b->energy_uj);
+        case JK_SORT_CPU:
+                return compare_falling(a->cpu_pct, b->cpu_pct);
+        case JK_SORT_NAME:
+                return strcasecmp(a->name, b->name);
+        case JK_SORT_PID:
+                return (pid_of(a) > pid_of(b)) - (pid_of(a) < pid_of(b));
+        default:
+                return compare_falling(a->watts, b->watts);
+        }
+}
+
+int
+jk_rows_compare(const struct jk_row *a, const struct jk_row *b,
+                const struct jk_view_options *options)
+{
+        /* The same order for the same numbers, or rows would jump about. */
+        static const enum jk_sort ties[] = { JK_SORT_WATTS, JK_SORT_ENERGY, JK_SORT_NAME,
+                                             JK_SORT_PID };
+        int order = compare_by(options->sort, a, b);
+
+        if (options->reversed)
+                order = -order;
+        for (size_t i = 0; order == 0 && i < JK_COUNT(ties); i++)
+                order = compare_by(ties[i], a, b);
+
+        return order != 0 ? order : (a->key > b->key) - (a->key < b->key);
+}
+
+static int
+compare_rows(const void *a, const void *b, void *options)
+{
+        return jk_rows_compare(a, b, options);
+}
+
+void
+jk_rows_sort(struct jk_row *rows, size_t n, const struct jk_view_options *options)
+{
+        qsort_r(rows, n, sizeof *rows, compare_rows, (void *)options);
+}
+
+int
+jk_view_add_row(struct jk_view *view, const struct jk_row *row)
+{
+        int r = jk_array_grow(&view->rows, &view->rows_capacity, view->n_rows + 1);
+
+        if (r == 0)
+                view->rows[view->n_rows++] = *row;
+        return r;
+}
+
+static int
+choose(struct jk_view *view, enum jk_dimension dimension, const struct jk_view_options *options)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < view->n_accounts[dimension]; i++) {
+                const struct jk_row *row = &view->accounts[dimension][i];
+                bool used = row->watts > 0 || row->cpu_pct > 0;
+
+                if ((!used && !options->all) || !jk_row_matches(row, options->filter)) {
+                        view->n_hidden++;
+                        continue;
+                }
+                view->shown_w += row->watts;
+                r = jk_view_add_row(view, row);
+        }
+        return r;
+}
+
+int
+jk_view_arrange(struct jk_view *view, const struct jk_view_options *options)
+{
+        int r = 0;
+
+        view->n_rows = 0;
+        view->n_hidden = 0;
+        view->shown_w = 0;
+        if (options->tree && options->dimension == JK_DIMENSION_CGROUP)
+                return jk_view_arrange_tree(view, options);
+
+        if (options->dimension != JK_DIMENSION_MACHINE)
+                r = choose(view, options->dimension, options);
+        if (r == 0)
+                r = choose(view, JK_DIMENSION_MACHINE, options);
+        if (r == 0)
+                jk_rows_sort(view->rows, view->n_rows, options);
+        return r;
+}
