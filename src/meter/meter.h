@@ -28,6 +28,10 @@ struct jk_meter_ops {
         const char *name;    /* "powercap": as in --meter and in zone.source */
         const char *summary; /* one line for `joulekeeper meters` and the docs */
 
+        /* The meter whose zones this one takes over only after both have counted the same energy
+         * for a while (trial.c); NULL: it needs no proof. */
+        const struct jk_meter_ops *proven_by;
+
         /* Find what there is below env->root. 0, -ENODEV if this machine has no such meter (the
          * message says what was looked for), -EACCES with the remedy, or another negative errno. */
         int (*open)(const struct jk_meter_env *env, struct jk_meter **ret_meter,
@@ -39,8 +43,8 @@ struct jk_meter_ops {
         /* Read every zone whose index is ≥ 0 into sample->readings[index]. sample->cpus has been
          * filled already. A zone that cannot be read is left unseen; a negative errno (with a
          * message) says that some were not, and -ENODEV that the meter must be opened anew. The
-         * first reading of a zone sets a baseline and is flagged REBASED, not SEEN. Allocates
-         * nothing. */
+         * first reading of a zone sets a baseline and is flagged REBASED, not SEEN. A zone whose
+         * index is -1 loses its baseline, as another meter counts it now. Allocates nothing. */
         int (*read)(struct jk_meter *meter, struct jk_sample *sample, struct jk_error *err);
 
         void (*close)(struct jk_meter *meter);
@@ -56,20 +60,29 @@ extern const struct jk_meter_ops jk_meter_estimate;
 
 /* A counter of energy between readings, with everything that can be wrong with one. */
 struct jk_meter_counter {
-        uint64_t previous;
+        uint64_t previous_uj;
         int64_t previous_ns; /* monotonic; 0: no baseline yet */
-        double carry;        /* part of a microjoule not yet handed out */
-        int64_t still_ns;    /* how long it has not moved */
+        int64_t asleep_ns;   /* boottime less monotonic at that time: all sleep until then */
+        int64_t still_ns;    /* how long it had not moved by then */
 };
 
-/* Turn a raw counter value into a reading: baseline first, then the delta across at most one wrap
- * at zone->range_uj, refused (and rebased) if it implies more than zone->max_w for the time, or if
- * the gap is longer than the counter's horizon, or if the machine slept and the counter went back.
- * Pure: it sees the sample's time only. `now` is in microjoules. */
+/* Turn a counter's value, in microjoules, into a reading. Pure: it sees the sample's time only.
+ *   no baseline yet                                REBASED
+ *   moved on, or wrapped once at zone->range_uj    SEEN (and WRAPPED)
+ *   more than zone->max_w for the time             REFUSED, REBASED: it was started anew
+ *   the gap is longer than the counter's horizon   REBASED: it may have wrapped unseen
+ *   it went back, and slept or has no known range  REBASED: a reset is no wrap
+ *   still for a minute, in a zone that always
+ *   draws power                                    FROZEN, not SEEN: what it draws is not known;
+ *                                                  when it moves, that covers the whole time
+ *   at 0 and never moved, in such a zone           nothing: it does not count (yet)
+ */
 void jk_meter_count(struct jk_meter_counter *counter, const struct jk_zone *zone, uint64_t now_uj,
                     const struct jk_sample *sample, struct jk_zone_reading *ret_reading);
 
-/* An integrator of power readings (W) into energy, trapezoid by trapezoid. */
+/* An integrator of power readings (W) into energy, trapezoid by trapezoid. A power that is no
+ * number is not seen and ends the span; negative power counts as 0. After sleep, or a gap of more
+ * than two minutes, there is a new baseline (REBASED): what was drawn meanwhile is not known. */
 struct jk_meter_power {
         double previous_w;
         int64_t previous_ns; /* monotonic; 0: no baseline yet */

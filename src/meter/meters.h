@@ -36,6 +36,10 @@ extern const struct jk_meter_ops *const jk_meter_list[];
  * No meter at all is not an error: the machine then has no zones. */
 int jk_meters_open(const struct jk_meter_env *env, const char *names, struct jk_meters **ret_meters,
                    struct jk_error *err);
+/* The same with a list other than jk_meter_list (which must outlive the set). */
+int jk_meters_open_list(const struct jk_meter_ops *const *list, const struct jk_meter_env *env,
+                        const char *names, struct jk_meters **ret_meters, struct jk_error *err);
+
 void jk_meters_close(struct jk_meters *meters);
 
 /* Fill sample->zones and sample->readings. Never fails: what cannot be read is not seen. */
