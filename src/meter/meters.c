@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The set of meters: see meters.h. Everything that changes which meter reads what (opening, coming
+ * back, new hardware, a verdict) happens at the end of a tick, after the readings of the tick are
+ * in, and a meter that is opened then takes its baselines in the same tick: so a zone that changes
+ * hands loses nothing and is counted once.
+ */
+#include "meter/meters.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/units.h"
+#include "meter/set.h"
+
+#define RETRY_FIRST_NS JK_NS_PER_S
+#define RETRY_MAX_NS   (60 * JK_NS_PER_S)
+#define RESCAN_NS      (60 * JK_NS_PER_S)
+
+const struct jk_meter_ops *const jk_meter_list[] = {
+        &jk_meter_hwmon,
+        &jk_meter_battery,
+        NULL,
+};
+
+/* ---- opening ---- */
+
+static void
+close_slot(struct jk_meters *meters, size_t s)
+{
+        struct jk_meters_slot *slot = &meters->slots[s];
+
+        if (slot->meter)
+                slot->ops->close(slot->meter);
+        slot->meter = NULL;
+}
+
+/* Not open, or no longer: try again after a while (see retry_slots()). */
+static void
+set_back(struct jk_meters_slot *slot)
+{
+        if (slot->delay_ns == 0)
+                slot->delay_ns = RETRY_FIRST_NS;
+        else if (slot->delay_ns < RETRY_MAX_NS / 2)
+                slot->delay_ns *= 2;
+        else
+                slot->delay_ns = RETRY_MAX_NS;
+        slot->wait_ns = slot->delay_ns;
+        slot->retry_ns = 0;
+}
+
+static void
+wait_for_rescan(struct jk_meters_slot *slot)
+{
+        slot->wait_ns = RESCAN_NS;
+        slot->retry_ns = 0;
+}
+
+/* A meter that was never there is looked for with new hardware only; one that failed, sooner. */
+static void
+open_slot(struct jk_meters *meters, size_t s)
+{
+        struct jk_meters_slot *slot = &meters->slots[s];
+        struct jk_meter_status *status = &meters->status[s];
+        struct jk_error err = { 0 };
+        int r;
+
+        r = slot->ops->open(&meters->env, &slot->meter, &err);
+        if (r == 0) {
+                slot->fresh = true;
+                slot->ailing = false;
+                if (err.message[0] || status->state == JK_METER_ABSENT ||
+                    status->state == JK_METER_FAILED)
+                        status->error = err;
+                return;
+        }
+
+        slot->meter = NULL;
+        status->error = err;
+        status->state = r == -ENODEV ? JK_METER_ABSENT : JK_METER_FAILED;
+        if (r == -ENODEV && slot->delay_ns == 0)
+                wait_for_rescan(slot);
+        else
+                set_back(slot);
+}
+
+/* A meter none of whose zones are needed is closed, and looked at again with new hardware. */
+static void
+settle_slot(struct jk_meters *meters, size_t s)
+{
+        struct jk_meters_slot *slot = &meters->slots[s];
+        struct jk_meter_status *status = &meters->status[s];
+
+        if (!slot->meter)
+                return;
+
+        if (status->n_zones == 0 && !jk_meters_on_trial(meters, s)) {
+                close_slot(meters, s);
+                slot->delay_ns = 0;
+                wait_for_rescan(slot);
+                status->state = JK_METER_UNUSED;
+                if (!status->error.message[0])
+                        jk_fail(&status->error, 0, "its zones are read by a better meter");
+                return;
+        }
+
+        status->state = JK_METER_WORKING;
+}
+
+static void
+warn_of_horizon(struct jk_meters *meters)
+{
+        double horizon_s = jk_meters_horizon_s(meters);
+        double interval_s = (double)meters->env.interval_ns / 1e9;
+
+        if (!meters->warned && interval_s > horizon_s)
+                jk_log_warning("meters: a counter may wrap unseen in the interval of %g s; what it "
+                               "counts is not booked until the interval is below %.1f s",
+                               interval_s, horizon_s);
+        meters->warned = interval_s > horizon_s;
+}
+
+static void
+claim_and_settle(struct jk_meters *meters)
+{
+        jk_meters_claim(meters);
+        for (size_t s = 0; s < meters->n_slots; s++)
+                settle_slot(meters, s);
+        warn_of_horizon(meters);
+}
+
+/* ---- which are wanted ---- */
+
+static int
+find_slot(const struct jk_meters *meters, const char *name, size_t length)
+{
+        for (size_t s = 0; s < meters->n_slots; s++)
+                if (strlen(meters->slots[s].ops->name) == length &&
+                    strncmp(meters->slots[s].ops->name, name, length) == 0)
+                        return (int)s;
+
+        return -1;
+}
+
+static int
+fail_unknown(const struct jk_meters *meters, const char *name, size_t length, struct jk_error *err)
+{
+        jk_autotext struct jk_text known = { 0 };
+
+        for (size_t s = 0; s < meters->n_slots; s++)
+                jk_text_printf(&known, "%s, ", meters->slots[s].ops->name);
+
+        return jk_fail(err, EINVAL, "there is no meter '%.*s'; there are %sauto and none",
+                       (int)length, name, known.data ? known.data : "");
+}
+
+static int
+choose(struct jk_meters *meters, const char *names, struct jk_error *err)
+{
+        if (!names || strcmp(names, "auto") == 0) {
+                meters->automatic = true;
+                for (size_t s = 0; s < meters->n_slots; s++)
+                        meters->slots[s].wanted = true;
+                return 0;
+        }
+        if (strcmp(names, "none") == 0)
+                return 0;
+
+        for (const char *name = names;;) {
+                size_t length = strcspn(name, ",");
+                int s = find_slot(meters, name, length);
+
+                if (s < 0)
+                        return fail_unknown(meters, name, length, err);
+                meters->slots[s].wanted = true;
+                if (!name[length])
+                        return 0;
+                name += length + 1;
+        }
+}
+
+static void
+open_wanted(struct jk_meters *meters)
+{
+        for (size_t s = 0; s < meters->n_slots; s++) {
+                if (meters->slots[s].wanted) {
+                        open_slot(meters, s);
+                        continue;
+                }
+                meters->status[s].state = JK_METER_UNUSED;
+                jk_fail(&meters->status[s].error, 0, "not asked for");
+        }
+        claim_and_settle(meters);
+}
+
+int
+jk_meters_open_list(const struct jk_meter_ops *const *list, const struct jk_meter_env *env,
+                    const char *names, struct jk_meters **ret_meters, struct jk_error *err)
+{
+        struct jk_meters *meters = calloc(1, sizeof *meters);
+        int r;
+
+        if (!meters)
+                return jk_fail(err, ENOMEM, "meters: out of memory");
+
+        meters->env = *env;
+        while (list[meters->n_slots])
+                meters->n_slots++;
+        meters->slots = calloc(meters->n_slots + 1, sizeof *meters->slots);
+        meters->status = calloc(meters->n_slots + 1, sizeof *meters->status);
+        if (!meters->slots || !meters->status) {
+                jk_meters_close(meters);
+                return jk_fail(err, ENOMEM, "meters: out of memory");
+        }
+        for (size_t s = 0; s < meters->n_slots; s++)
+                meters->slots[s].ops = meters->status[s].ops = list[s];
+
+        r = choose(meters, names, err);
+        if (r < 0) {
+                jk_meters_close(meters);
+                return r;
+        }
+
+        open_wanted(meters);
+        *ret_meters = meters;
+        return 0;
+}
+
+int
+jk_meters_open(const struct jk_meter_env *env, const char *names, struct jk_meters **ret_meters,
+               struct jk_error *err)
+{
+        return jk_meters_open_list(jk_meter_list, env, names, ret_meters, err);
+}
+
+void
+jk_meters_close(struct jk_meters *meters)
+{
+        if (!meters)
+                return;
+
+        for (size_t s = 0; meters->slots && s < meters->n_slots; s++)
+                close_slot(meters, s);
+        free(meters->slots);
+        free(meters->status);
+        free(meters);
+}
+
+/* ---- reading ---- */
+
+static void
+prepare_scratch(struct jk_meters *meters, const struct jk_sample *sample)
+{
+        meters->scratch = *sample; /* its arrays are borrowed, and only looked at */
+        memset(meters->scratch.readings, 0, sizeof meters->scratch.readings);
+}
+
+static bool
+saw_anything(const struct jk_meters *meters, size_t s, const struct jk_sample *sample)
+{
+        for (size_t t = 0; t < meters->table.count; t++)
+                if (meters->owner[t] == (int)s && sample->readings[t].flags)
+                        return true;
+
+        return false;
+}
+
+/* Its zones are free for another meter. Where two prove each other, the other one stands in. */
+static void
+fail_slot(struct jk_meters *meters, size_t s)
+{
+        struct jk_meters_slot *slot = &meters->slots[s];
+
+        if (slot->delay_ns == 0)
+                jk_log_warning("meter %s: %s; it will be tried again", slot->ops->name,
+                               meters->status[s].error.message);
+        close_slot(meters, s);
+        meters->status[s].state = JK_METER_FAILED;
+        set_back(slot);
+
+        for (size_t o = 0; o < meters->n_slots; o++)
+                if (slot->ops->proven_by == meters->slots[o].ops ||
+                    meters->slots[o].ops->proven_by == slot->ops)
+                        meters->slots[o].wait_ns = meters->slots[o].retry_ns = 0;
+}
+
+/* True if the meter had to be given up. */
+static bool
+note_result(struct jk_meters *meters, size_t s, int r, const struct jk_error *err,
+            const struct jk_sample *sample)
+{
+        struct jk_meters_slot *slot = &meters->slots[s];
+        struct jk_meter_status *status = &meters->status[s];
+
+        if (r >= 0) {
+                if (slot->ailing)
+                        status->error.message[0] = '\0';
+                if (slot->delay_ns > 0)
+                        jk_log_notice("meter %s: works again", slot->ops->name);
+                slot->ailing = false;
+                slot->delay_ns = 0;
+                return false;
+        }
+
+        status->failures++;
+        status->error = *err;
+        if (r == -ENODEV || !saw_anything(meters, s, sample)) {
+                fail_slot(meters, s);
+                return true;
+        }
+
+        if (!slot->ailing)
+                jk_log_warning("meter %s: %s", slot->ops->name, err->message);
+        slot->ailing = true;
+        return false;
+}
+
+/* A meter on trial reads into the scratch sample; of that, what it owns already is used. */
+static int
+read_on_trial(struct jk_meters *meters, size_t s, struct jk_sample *sample, struct jk_error *err)
+{
+        const struct jk_meters_slot *slot = &meters->slots[s];
+        int r;
+
+        prepare_scratch(meters, sample);
+        r = slot->ops->read(slot->meter, &meters->scratch, err);
+
+        for (size_t t = 0; t < meters->table.count; t++)
+                if (meters->owner[t] == (int)s)
+                        sample->readings[t] = meters->scratch.readings[t];
+
+        return r;
+}
+
+/* True if zones must be claimed anew. Meters that need no proof are read first, so that the trial
+ * has both sides. */
+static bool
+read_slots(struct jk_meters *meters, struct jk_sample *sample, bool proven)
+{
+        bool changed = false;
+
+        for (size_t s = 0; s < meters->n_slots; s++) {
+                struct jk_meters_slot *slot = &meters->slots[s];
+                struct jk_error err = { 0 };
+                bool trial;
+                int r;
+
+                if (!slot->meter || !slot->ops->proven_by == proven)
+                        continue;
+
+                trial = jk_meters_on_trial(meters, s);
+                r = trial ? read_on_trial(meters, s, sample, &err)
+                          : slot->ops->read(slot->meter, sample, &err);
+                if (trial)
+                        changed |= jk_meters_judge(meters, s, &meters->scratch, sample);
+                changed |= note_result(meters, s, r, &err, sample);
+        }
+
+        return changed;
+}
+
+/* ---- coming back, and new hardware ---- */
+
+static bool
+retry_slots(struct jk_meters *meters, int64_t now_ns)
+{
+        bool opened = false;
+
+        for (size_t s = 0; s < meters->n_slots; s++) {
+                struct jk_meters_slot *slot = &meters->slots[s];
+
+                if (slot->meter || !slot->wanted)
+                        continue;
+                if (slot->retry_ns == 0)
+                        slot->retry_ns = now_ns + slot->wait_ns;
+                if (now_ns < slot->retry_ns)
+                        continue;
+                open_slot(meters, s);
+                opened |= slot->meter != NULL;
+        }
+
+        return opened;
+}
+
+static bool
+offer_the_same(const struct jk_meter_zone *a, size_t n_a, const struct jk_meter_zone *b, size_t n_b)
+{
+        if (n_a != n_b)
+                return false;
+        for (size_t z = 0; z < n_a; z++)
+                if (strcmp(a[z].zone.name, b[z].zone.name) != 0)
+                        return false;
+
+        return true;
+}
+
+/* Limits may have been set since. */
+static void
+refresh_limits(struct jk_meters *meters, struct jk_meter_zone *zones,
+               const struct jk_meter_zone *found, size_t n)
+{
+        for (size_t z = 0; z < n; z++) {
+                zones[z].zone.limit_w = found[z].zone.limit_w;
+                zones[z].zone.max_w = found[z].zone.max_w;
+                if (zones[z].index < 0)
+                        continue;
+                if (!isnan(zones[z].zone.limit_w))
+                        meters->table.zones[zones[z].index].limit_w = zones[z].zone.limit_w;
+                meters->table.zones[zones[z].index].max_w = zones[z].zone.max_w;
+        }
+}
+
+/* Open the meter a second time: if it finds other zones than before, that one is used from now. */
+static bool
+rescan_slot(struct jk_meters *meters, size_t s)
+{
+        struct jk_meters_slot *slot = &meters->slots[s];
+        struct jk_meter *again = NULL;
+        struct jk_meter_zone *zones, *found;
+        size_t n, n_found;
+
+        if (!slot->meter || slot->fresh || slot->ops->open(&meters->env, &again, NULL) < 0)
+                return false;
+
+        n = slot->ops->zones(slot->meter, &zones);
+        n_found = slot->ops->zones(again, &found);
+        if (offer_the_same(zones, n, found, n_found)) {
+                refresh_limits(meters, zones, found, n);
+                slot->ops->close(again);
+                return false;
+        }
+
+        slot->ops->close(slot->meter);
+        slot->meter = again;
+        slot->fresh = true;
+        return true;
+}
+
+static bool
+rescan_slots(struct jk_meters *meters, int64_t now_ns)
+{
+        bool changed = false;
+
+        if (meters->rescan_ns == 0)
+                meters->rescan_ns = now_ns + RESCAN_NS;
+        if (now_ns < meters->rescan_ns)
+                return false;
+
+        meters->rescan_ns = now_ns + RESCAN_NS;
+        for (size_t s = 0; s < meters->n_slots; s++)
+                changed |= rescan_slot(meters, s);
+
+        return changed;
+}
+
+/* What was opened in this tick takes its baselines in it; a failure shows in the next one. */
+static void
+read_baselines(struct jk_meters *meters, const struct jk_sample *sample)
+{
+        for (size_t s = 0; s < meters->n_slots; s++) {
+                struct jk_meters_slot *slot = &meters->slots[s];
+
+                if (slot->meter && slot->fresh) {
+                        prepare_scratch(meters, sample);
+                        slot->ops->read(slot->meter, &meters->scratch, NULL);
+                }
+                slot->fresh = false;
+        }
+}
+
+void
+jk_meters_read(struct jk_meters *meters, struct jk_sample *sample)
+{
+        int64_t now_ns = sample->time.monotonic_ns;
+        bool changed;
+
+        for (size_t s = 0; s < meters->n_slots; s++)
+                meters->slots[s].fresh = false;
+        sample->zones = &meters->table;
+
+        changed = read_slots(meters, sample, false);
+        changed |= read_slots(meters, sample, true);
+        changed |= retry_slots(meters, now_ns);
+        changed |= rescan_slots(meters, now_ns);
+        if (!changed)
+                return;
+
+        claim_and_settle(meters);
+        read_baselines(meters, sample);
+}
+
+/* ---- what there is ---- */
+
+const struct jk_zone_table *
+jk_meters_zones(const struct jk_meters *meters)
+{
+        return &meters->table;
+}
+
+size_t
+jk_meters_status(const struct jk_meters *meters, const struct jk_meter_status **ret_status)
+{
+        *ret_status = meters->status;
+        return meters->n_slots;
+}
+
+double
+jk_meters_horizon_s(const struct jk_meters *meters)
+{
+        double horizon_s = INFINITY;
+
+        for (size_t t = 0; t < meters->table.count; t++) {
+                const struct jk_zone *zone = &meters->table.zones[t];
+
+                if (meters->owner[t] < 0 || zone->range_uj == 0 || !(zone->max_w > 0))
+                        continue;
+                horizon_s =
+                        fmin(horizon_s, jk_counter_horizon_s((double)zone->range_uj, zone->max_w));
+        }
+
+        return horizon_s;
+}
