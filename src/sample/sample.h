@@ -104,7 +104,8 @@ struct jk_cpu_reading {
 
 enum jk_cgroup_event_kind { JK_CGROUP_APPEARED, JK_CGROUP_VANISHED };
 
-/* A cgroup that came or went. A VANISHED event follows the last record of its tasks. */
+/* A cgroup that came or went. A VANISHED event follows the last record of its tasks. A cgroup that
+ * appears though it is there already has got another path. */
 struct jk_cgroup_event {
         uint64_t id;
         enum jk_cgroup_event_kind kind;

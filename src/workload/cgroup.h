@@ -39,13 +39,37 @@ const char *jk_cgroups_path(struct jk_cgroups *cgroups, uint64_t id);
 /* Id of a path below the mount ("/system.slice"): 0 and ret_id, or a negative errno. */
 int jk_cgroups_id(struct jk_cgroups *cgroups, const char *path, uint64_t *ret_id);
 
-/* A collector saw one being made or removed (BPF tracepoints); without that, jk_cgroups_scan()
- * finds both by reading the tree. */
+/* Id of a path as /proc/PID/cgroup writes it, which is relative to our cgroup namespace and not to
+ * the mount. */
+int jk_cgroups_id_of_process(struct jk_cgroups *cgroups, const char *path, uint64_t *ret_id);
+
+/* Open a file of a group for reading ("cpu.stat"), however long the path: a descriptor or a
+ * negative errno. */
+int jk_cgroups_open_file(const struct jk_cgroups *cgroups, const char *path, const char *file);
+
+/* The groups that are known, by slot; a group keeps its slot until it has vanished. */
+struct jk_cgroup {
+        uint64_t id;
+        const char *path; /* NULL: not known */
+        size_t parent;    /* its parent's slot, or SIZE_MAX */
+        bool gone;        /* removed, and not yet published as vanished */
+};
+
+size_t jk_cgroups_slots(const struct jk_cgroups *cgroups);
+
+/* False where the slot is empty. */
+bool jk_cgroups_at(const struct jk_cgroups *cgroups, size_t slot, struct jk_cgroup *ret_group);
+
+/* A collector saw one being made or removed (BPF tracepoints; path NULL: to be found out); without
+ * that, jk_cgroups_scan() finds both by a look at the tree: one stat(2) a group, and a directory is
+ * read only where its number of children changed or one is missing. It limits itself to a twentieth
+ * of a CPU, so it may be called every tick. */
 void jk_cgroups_created(struct jk_cgroups *cgroups, uint64_t id, const char *path);
 void jk_cgroups_removed(struct jk_cgroups *cgroups, uint64_t id);
 int jk_cgroups_scan(struct jk_cgroups *cgroups);
 
 /* Hand what appeared and vanished since the last call to the sample, appeared first, and make sure
  * that every cgroup of a task in the sample has appeared: one whose path cannot be found any more
- * gets "/unknown-ID". Call it after the collector. */
+ * gets "/unknown-ID". A group that appears again under the same id has another path now (v1 can
+ * rename; or it was unknown at first). Call it after the collector. */
 int jk_cgroups_publish(struct jk_cgroups *cgroups, struct jk_sample *sample);
