@@ -13,7 +13,7 @@ set -eu
 tree=$(cd -- "$(dirname -- "$0")/.." && pwd)
 
 build='gcc libc6-dev make meson ninja-build pkg-config python3 libmicrohttpd-dev libjansson-dev
-       libcyaml-dev zlib1g-dev libncurses-dev'
+       libyaml-dev zlib1g-dev libncurses-dev'
 # Without one of these the program builds, and collects from /proc instead of eBPF.
 build_optional='libbpf-dev clang llvm'
 check='libcmocka-dev clang clang-format clang-tidy llvm cppcheck shellcheck procps util-linux git

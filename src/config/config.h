@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Configuration of the agent: a YAML file and the command line, into one checked struct. A row per
- * option (name, type, default, range, help) makes the schema, the defaults that --print-defaults
- * shows, the command line's options and the docs.
+ * option (rows.h: name, type, default, range, help) makes what the file may say, the defaults that
+ * --print-defaults shows, the command line's options and the docs.
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -24,25 +25,49 @@ struct jk_config {
 
         /* how much is listed in /metrics */
         int64_t metrics_processes; /* the top N by energy; 0: none, -1: all */
-        int64_t metrics_cgroups;   /* the top N by energy; -1: all */
+        int64_t metrics_cgroups;   /* the top N by energy; 0: none, -1: all */
 
         int64_t ended_retention_ns;
         int64_t ended_tasks_max;
 };
 
-void jk_config_init(struct jk_config *config); /* defaults; strings are allocated */
-void jk_config_free(struct jk_config *config);
+#define JK_CONFIG_FILE     "/etc/joulekeeper/joulekeeper.yaml" /* where the packages put it */
+#define JK_CONFIG_FILE_MAX (1 << 20) /* bytes; a larger file is a mistake */
 
-/* Read a file over the defaults. Unknown keys, wrong types, values out of range are refused with
- * "FILE:LINE: KEY: what is wrong; the nearest valid name"; *ret_config is then untouched. */
-int jk_config_load(const char *path, struct jk_config *ret_config, struct jk_error *err);
+struct jk_config_row;
 
-/* Set one option by its name, as the command line does ("interval", "500ms"). */
-int jk_config_set(struct jk_config *config, const char *name, const char *value,
-                  struct jk_error *err);
+/* What only the layers above know: whether there is a meter, a collector, a model of that name. It
+ * is asked after the row's own checks; 0, or a negative errno with a message that begins with the
+ * value, as "'powrcap': there is no such meter; did you mean powercap?". */
+typedef int jk_config_check(const struct jk_config_row *row, const char *value,
+                            struct jk_error *err);
 
-/* The defaults as a commented YAML file. */
+int jk_config_init(struct jk_config *ret_config); /* defaults; strings are allocated. -ENOMEM */
+void jk_config_free(struct jk_config *config);    /* and zero it */
+
+/* Read a file over the defaults into *ret_config, which is the caller's to free. Unknown keys,
+ * wrong types, values out of range are refused with "FILE:LINE: KEY: what is wrong; what would be
+ * right"; *ret_config is then untouched. `check` may be NULL. */
+int jk_config_load(const char *path, jk_config_check *check, struct jk_config *ret_config,
+                   struct jk_error *err);
+
+/* The same from memory; `name` stands for the file in messages. */
+int jk_config_parse(const char *name, const char *text, size_t length, jk_config_check *check,
+                    struct jk_config *ret_config, struct jk_error *err);
+
+/* Set one option by its name, as the command line does ("interval", "500ms"). The message begins
+ * with "interval: "; nothing is changed on failure. */
+int jk_config_set(struct jk_config *config, const char *option, const char *value,
+                  jk_config_check *check, struct jk_error *err);
+
+/* The defaults as a commented YAML file. -EIO if it could not be written. */
 int jk_config_print_defaults(FILE *out);
 
 /* Durations as people write them: "10ms", "1s", "1.5s", "2m", "1h". -EINVAL with the forms. */
 int jk_config_parse_duration(const char *string, int64_t *ret_ns, struct jk_error *err);
+
+/* A duration in the largest unit that it is a whole number of: "90s", "2m". Returns buffer. */
+#define JK_DURATION_SIZE 32
+const char *jk_config_format_duration(int64_t ns, char buffer[static JK_DURATION_SIZE]);
+
+#define jk_autoconfig __attribute__((cleanup(jk_config_free)))

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The rows of the configuration: see rows.h.
+ */
+#include "config/rows.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "base/root.h"
+
+/* "ADDR:PORT", "[ADDR]:PORT" or "off". */
+static int
+check_listen(const char *value, struct jk_error *err)
+{
+        const char *colon = strrchr(value, ':');
+        size_t length = colon ? (size_t)(colon - value) : 0;
+        char address[INET6_ADDRSTRLEN + 2];
+        struct in6_addr unused;
+        uint64_t port;
+        int family = AF_INET;
+
+        if (strcmp(value, "off") == 0)
+                return 0;
+        if (!colon || length == 0)
+                return jk_fail(err, EINVAL, "'%s': no port; write ADDR:PORT, [ADDR]:PORT or off",
+                               value);
+        if (jk_parse_u64(colon + 1, &port) < 0 || port > 65535)
+                return jk_fail(err, EINVAL, "'%s': the port must be a number from 0 to 65535",
+                               value);
+
+        if (length >= 2 && value[0] == '[' && value[length - 1] == ']') {
+                family = AF_INET6;
+                value++;
+                length -= 2;
+        }
+        if (length < sizeof address) {
+                memcpy(address, value, length);
+                address[length] = '\0';
+                if (inet_pton(family, address, &unused) == 1)
+                        return 0;
+        }
+
+        return jk_fail(err, EINVAL,
+                       "'%.*s' is no address; write a number such as 127.0.0.1, or [::1] in "
+                       "brackets",
+                       (int)length, value);
+}
+
+static int
+check_not_empty(const char *value, struct jk_error *err)
+{
+        return *value ? 0 : jk_fail(err, EINVAL, "is empty");
+}
+
+static const char *const log_levels[] = { "error", "warning", "notice", "info", "debug", NULL };
+
+#define FIELD(name) .offset = offsetof(struct jk_config, name)
+
+const struct jk_config_row jk_config_rows[] = {
+        {
+                .key = "listen",
+                .option = "listen",
+                .argument = "ADDR:PORT",
+                .type = JK_CONFIG_STRING,
+                FIELD(listen),
+                .initial = "127.0.0.1:9782",
+                .check = check_listen,
+                .help = "where metrics, the API and the index page are served by HTTP; \"off\" "
+                        "serves nothing",
+        },
+        {
+                .key = "interval",
+                .option = "interval",
+                .argument = "TIME",
+                .type = JK_CONFIG_DURATION,
+                FIELD(interval_ns),
+                .initial = "1s",
+                .min = 10 * JK_NS_PER_MS,
+                .max = 60 * JK_NS_PER_S,
+                .while_running = true,
+                .help = "how often energy and activity are read",
+        },
+        {
+                .key = "root",
+                .option = "root",
+                .argument = "DIR",
+                .type = JK_CONFIG_STRING,
+                FIELD(root),
+                .initial = "/",
+                .check = check_not_empty,
+                .help = "the directory that sys/ and proc/ are read below",
+        },
+        {
+                .key = "meter",
+                .option = "meter",
+                .argument = "LIST",
+                .type = JK_CONFIG_STRING,
+                FIELD(meters),
+                .initial = "auto",
+                .check = check_not_empty,
+                .help = "the meters to use, separated by commas; \"auto\" uses all that work, and "
+                        "an estimate where none does; \"none\" uses none; joulekeeper meters "
+                        "lists them",
+        },
+        {
+                .key = "activity",
+                .option = "activity",
+                .argument = "SOURCE",
+                .type = JK_CONFIG_STRING,
+                FIELD(activity),
+                .initial = "auto",
+                .check = check_not_empty,
+                .help = "how the activity of tasks is seen: \"bpf\" (eBPF, exact), \"proc\" "
+                        "(procfs and cgroups, coarser) or \"auto\", the best that works",
+        },
+        {
+                .key = "model",
+                .option = "model",
+                .argument = "NAME",
+                .type = JK_CONFIG_STRING,
+                FIELD(model),
+                .initial = "auto",
+                .check = check_not_empty,
+                .help = "the model that divides energy among tasks; \"auto\" is the best for this "
+                        "machine",
+        },
+        {
+                .key = "counters",
+                .option = "counters",
+                .argument = "BOOL",
+                .type = JK_CONFIG_BOOLEAN,
+                FIELD(counters),
+                .initial = "true",
+                .help = "use hardware counters (cycles, instructions, cache misses) where there "
+                        "are any",
+        },
+        {
+                .key = "log-level",
+                .option = "log-level",
+                .argument = "LEVEL",
+                .type = JK_CONFIG_CHOICE,
+                FIELD(log_level),
+                .initial = "info",
+                .choices = log_levels,
+                .while_running = true,
+                .help = "the least important messages that are logged",
+        },
+        {
+                .section = "metrics",
+                .key = "processes",
+                .option = "metrics-processes",
+                .argument = "N",
+                .type = JK_CONFIG_INTEGER,
+                FIELD(metrics_processes),
+                .initial = "20",
+                .min = -1,
+                .max = 1000000,
+                .while_running = true,
+                .help = "list the N processes that used most energy; 0 lists none, -1 all",
+        },
+        {
+                .section = "metrics",
+                .key = "cgroups",
+                .option = "metrics-cgroups",
+                .argument = "N",
+                .type = JK_CONFIG_INTEGER,
+                FIELD(metrics_cgroups),
+                .initial = "500",
+                .min = -1,
+                .max = 1000000,
+                .while_running = true,
+                .help = "list the N cgroups that used most energy; 0 lists none, -1 all",
+        },
+        {
+                .section = "ledger",
+                .key = "ended-retention",
+                .option = "ended-retention",
+                .argument = "TIME",
+                .type = JK_CONFIG_DURATION,
+                FIELD(ended_retention_ns),
+                .initial = "1m",
+                .min = 0,
+                .max = 24 * 3600 * JK_NS_PER_S,
+                .while_running = true,
+                .help = "how long tasks and cgroups that ended stay listed by themselves",
+        },
+        {
+                .section = "ledger",
+                .key = "ended-tasks",
+                .option = "ended-tasks",
+                .argument = "N",
+                .type = JK_CONFIG_INTEGER,
+                FIELD(ended_tasks_max),
+                .initial = "500",
+                .min = 0,
+                .max = 1000000,
+                .while_running = true,
+                .help = "at most so many ended tasks stay listed by themselves; what the others "
+                        "used stays in the line \"ended\"",
+        },
+};
+
+const size_t jk_config_n_rows = JK_COUNT(jk_config_rows);
+
+static const struct {
+        const char *name, *help;
+} sections[] = {
+        { "metrics", "how much /metrics lists" },
+        { "ledger", "what the books keep of tasks and cgroups that are gone" },
+};
+
+const char *
+jk_config_section_help(const char *section)
+{
+        for (size_t i = 0; i < JK_COUNT(sections); i++)
+                if (strcmp(sections[i].name, section) == 0)
+                        return sections[i].help;
+
+        return NULL;
+}
+
+const struct jk_config_row *
+jk_config_row(const char *option)
+{
+        for (size_t i = 0; i < jk_config_n_rows; i++)
+                if (strcmp(jk_config_rows[i].option, option) == 0)
+                        return &jk_config_rows[i];
+
+        return NULL;
+}
+
+const char *
+jk_config_name(const struct jk_config_row *row, char buffer[static JK_CONFIG_NAME_SIZE])
+{
+        snprintf(buffer, JK_CONFIG_NAME_SIZE, "%s%s%s", row->section ? row->section : "",
+                 row->section ? "." : "", row->key);
+        return buffer;
+}
