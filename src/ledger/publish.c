@@ -301,6 +301,7 @@ publish_machine_totals(const struct jk_ledger *ledger, const struct jk_sample *s
         snapshot->sequence = sample->sequence;
         snapshot->time = sample->time;
         snapshot->elapsed_ns = sample->elapsed_ns;
+        snapshot->task_fields = sample->task_fields;
         snapshot->machine_uj = ledger->machine_uj;
         snapshot->machine_w = ledger->machine_w;
         snapshot->machine_provenance = JK_MEASURED;

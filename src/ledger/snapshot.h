@@ -123,6 +123,9 @@ struct jk_snapshot {
         struct jk_instant time;
         int64_t elapsed_ns;
 
+        uint32_t task_fields; /* enum jk_task_field: what the collector saw in this tick; a field
+                                 that it did not see says nothing in any entry */
+
         struct jk_zone_entry *zones;
         size_t n_zones, zones_capacity;
 
