@@ -427,6 +427,73 @@ a_gone_cgroup_leaves_its_total_with_its_parent(void **state)
 }
 
 static void
+a_listed_task_keeps_the_name_of_its_cgroup(void **state)
+{
+        struct jk_ledger_options options = { .ended_retention_ns = 2 * JK_NS_PER_S,
+                                             .ended_tasks_max = 10 };
+        struct machine m;
+        struct jk_snapshot *s;
+
+        (void)state;
+        setup(&m, options);
+        add_zone(&m, "package-0", JK_ZONE_PACKAGE, 0);
+        begin_tick(&m, 0);
+        jk_sample_add_cgroup(&m.sample, 5, JK_CGROUP_APPEARED, "/gone");
+        run_task(&m, 10, 5, 0, 0);
+        end_tick(&m);
+
+        begin_tick(&m, JK_NS_PER_S); /* the task's own end was lost */
+        jk_sample_add_cgroup(&m.sample, 5, JK_CGROUP_VANISHED, "/gone");
+        end_tick(&m);
+        begin_tick(&m, 10 * JK_NS_PER_S);
+        jk_sample_add_cgroup(&m.sample, 6, JK_CGROUP_APPEARED, "/other");
+        s = end_tick(&m);
+        assert_string_equal(jk_snapshot_string(s, find_entry(s, "task:10:10000")->cgroup), "/gone");
+
+        begin_tick(&m, JK_NS_PER_S);
+        run_task(&m, 10, 6, 0, 0)->flags = JK_TASK_ENDED;
+        s = end_tick(&m);
+        assert_null(find_entry(s, "cgroup:/gone"));
+        teardown(&m);
+}
+
+static void
+a_new_account_begins_at_zero(void **state)
+{
+        struct jk_ledger_options options = { .ended_retention_ns = 0, .ended_tasks_max = 10 };
+        struct machine m;
+        struct jk_snapshot *s;
+
+        (void)state;
+        setup(&m, options);
+        add_zone(&m, "package-0", JK_ZONE_PACKAGE, 0);
+        begin_tick(&m, 0);
+        jk_sample_add_cgroup(&m.sample, 5, JK_CGROUP_APPEARED, "/a");
+        jk_sample_add_cgroup(&m.sample, 6, JK_CGROUP_APPEARED, "/a/b");
+        end_tick(&m);
+        begin_tick(&m, JK_NS_PER_S);
+        read_zone(&m, 0, 50000000, JK_NS_PER_S);
+        cpu_busy(&m, 1000, 0);
+        run_task(&m, 10, 6, 0, 300)->flags = JK_TASK_NEW | JK_TASK_ENDED;
+        jk_sample_add_cgroup(&m.sample, 6, JK_CGROUP_VANISHED, "/a/b");
+        end_tick(&m);
+        begin_tick(&m, JK_NS_PER_S); /* now /a has inherited, and goes too */
+        jk_sample_add_cgroup(&m.sample, 5, JK_CGROUP_VANISHED, "/a");
+        end_tick(&m);
+        begin_tick(&m, JK_NS_PER_S);
+        jk_sample_add_cgroup(&m.sample, 7, JK_CGROUP_APPEARED, "/c");
+        jk_sample_add_cgroup(&m.sample, 8, JK_CGROUP_APPEARED, "/d");
+        s = end_tick(&m);
+        for (size_t i = 0; i < s->n_entries[JK_DIMENSION_CGROUP]; i++) {
+                const struct jk_entry *entry = &s->entries[JK_DIMENSION_CGROUP][i];
+
+                if (strcmp(jk_snapshot_string(s, entry->name), "/") != 0)
+                        assert_int_equal(jk_entry_inherited_uj(s, entry)[0], 0);
+        }
+        teardown(&m);
+}
+
+static void
 a_restarted_service_goes_on_with_its_account(void **state)
 {
         struct machine m;
@@ -665,6 +732,8 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(ended_tasks_leave_their_energy),
         cmocka_unit_test(a_reused_pid_is_another_task),
         cmocka_unit_test(a_gone_cgroup_leaves_its_total_with_its_parent),
+        cmocka_unit_test(a_listed_task_keeps_the_name_of_its_cgroup),
+        cmocka_unit_test(a_new_account_begins_at_zero),
         cmocka_unit_test(a_restarted_service_goes_on_with_its_account),
         cmocka_unit_test(only_disjoint_zones_add_up),
         cmocka_unit_test(random_machines_balance_and_counters_rise),
