@@ -69,8 +69,30 @@ add_cgroup(struct jk_ledger *ledger, const char *path)
         return slot;
 }
 
+static void
+close_cgroup(struct jk_ledger *ledger, uint64_t id, int64_t now_ns)
+{
+        struct jk_book *book = &ledger->books[JK_DIMENSION_CGROUP];
+        uint32_t slot = jk_book_find(book, id);
+        struct jk_account *account;
+
+        if (slot == JK_NO_ACCOUNT)
+                return;
+
+        account = &book->accounts[slot];
+        jk_map_remove(&book->index, id);
+        /* Its path may have come back under another id already, and the root never goes. */
+        if (account->entry.cgroup_id != id || strcmp(account->path, "/") == 0 ||
+            (account->entry.flags & JK_ENTRY_ENDED))
+                return;
+
+        account->entry.flags |= JK_ENTRY_ENDED;
+        account->ended_ns = now_ns;
+        ledger->n_ended_cgroups++;
+}
+
 static uint32_t
-open_cgroup(struct jk_ledger *ledger, uint64_t id, const char *path)
+open_cgroup(struct jk_ledger *ledger, uint64_t id, const char *path, int64_t now_ns)
 {
         struct jk_book *book = &ledger->books[JK_DIMENSION_CGROUP];
         uint32_t slot = find_path(ledger, path, strlen(path));
@@ -78,6 +100,8 @@ open_cgroup(struct jk_ledger *ledger, uint64_t id, const char *path)
 
         if (slot == JK_NO_ACCOUNT)
                 slot = add_cgroup(ledger, path);
+        if (jk_book_find(book, id) != slot)
+                close_cgroup(ledger, id, now_ns); /* it was renamed: the old path is no more */
         if (slot == JK_NO_ACCOUNT || jk_map_put(&book->index, id, slot) < 0)
                 return JK_NO_ACCOUNT;
 
@@ -98,8 +122,8 @@ jk_accounts_appear(struct jk_ledger *ledger, const struct jk_sample *sample)
 
                 if (event->kind != JK_CGROUP_APPEARED)
                         continue;
-                if (open_cgroup(ledger, event->id, jk_sample_cgroup_path(sample, event)) ==
-                    JK_NO_ACCOUNT)
+                if (open_cgroup(ledger, event->id, jk_sample_cgroup_path(sample, event),
+                                sample->time.monotonic_ns) == JK_NO_ACCOUNT)
                         return -ENOMEM;
         }
 
@@ -143,28 +167,6 @@ fold_cgroup(struct jk_ledger *ledger, uint32_t slot)
                 jk_map_remove(&ledger->cgroup_paths, book->accounts[slot].path_hash);
         jk_book_drop(book, slot);
         ledger->n_ended_cgroups--;
-}
-
-static void
-close_cgroup(struct jk_ledger *ledger, uint64_t id, int64_t now_ns)
-{
-        struct jk_book *book = &ledger->books[JK_DIMENSION_CGROUP];
-        uint32_t slot = jk_book_find(book, id);
-        struct jk_account *account;
-
-        if (slot == JK_NO_ACCOUNT)
-                return;
-
-        account = &book->accounts[slot];
-        jk_map_remove(&book->index, id);
-        /* Its path may have come back under another id already, and the root never goes. */
-        if (account->entry.cgroup_id != id || strcmp(account->path, "/") == 0 ||
-            (account->entry.flags & JK_ENTRY_ENDED))
-                return;
-
-        account->entry.flags |= JK_ENTRY_ENDED;
-        account->ended_ns = now_ns;
-        ledger->n_ended_cgroups++;
 }
 
 static void
@@ -353,7 +355,7 @@ open_user(struct jk_ledger *ledger, uid_t uid)
 }
 
 static uint32_t
-cgroup_of(struct jk_ledger *ledger, uint64_t id)
+cgroup_of(struct jk_ledger *ledger, uint64_t id, int64_t now_ns)
 {
         uint32_t slot = jk_book_find(&ledger->books[JK_DIMENSION_CGROUP], id);
         char unknown[32];
@@ -362,7 +364,7 @@ cgroup_of(struct jk_ledger *ledger, uint64_t id)
                 return slot;
 
         snprintf(unknown, sizeof unknown, "/unknown-%" PRIu64, id);
-        return open_cgroup(ledger, id, unknown);
+        return open_cgroup(ledger, id, unknown, now_ns);
 }
 
 int
@@ -383,7 +385,7 @@ jk_accounts_open_tasks(struct jk_ledger *ledger, const struct jk_sample *sample)
                         continue;
                 }
 
-                cgroup = cgroup_of(ledger, task->cgroup);
+                cgroup = cgroup_of(ledger, task->cgroup, sample->time.monotonic_ns);
                 user = open_user(ledger, task->uid);
                 if (cgroup == JK_NO_ACCOUNT || user == JK_NO_ACCOUNT)
                         return -ENOMEM;

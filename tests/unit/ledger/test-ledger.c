@@ -527,6 +527,37 @@ a_restarted_service_goes_on_with_its_account(void **state)
 }
 
 static void
+a_renamed_cgroup_leaves_its_old_path(void **state)
+{
+        struct machine m;
+        struct jk_snapshot *s;
+        int64_t before;
+
+        (void)state;
+        setup(&m, defaults);
+        add_zone(&m, "package-0", JK_ZONE_PACKAGE, 0);
+        begin_tick(&m, 0);
+        jk_sample_add_cgroup(&m.sample, 5, JK_CGROUP_APPEARED, "/old");
+        end_tick(&m);
+        begin_tick(&m, JK_NS_PER_S);
+        read_zone(&m, 0, 50000000, JK_NS_PER_S);
+        cpu_busy(&m, 1000, 0);
+        run_task(&m, 10, 5, 0, 300);
+        before = dynamic_uj(end_tick(&m), "cgroup:/old", 0);
+
+        begin_tick(&m, JK_NS_PER_S);
+        read_zone(&m, 0, 50000000, JK_NS_PER_S);
+        cpu_busy(&m, 1000, 0);
+        jk_sample_add_cgroup(&m.sample, 5, JK_CGROUP_APPEARED, "/new");
+        run_task(&m, 10, 5, 0, 300);
+        s = end_tick(&m);
+        assert_int_equal(dynamic_uj(s, "cgroup:/old", 0), before);
+        assert_true(find_entry(s, "cgroup:/old")->flags & JK_ENTRY_ENDED);
+        assert_true(dynamic_uj(s, "cgroup:/new", 0) > 0);
+        teardown(&m);
+}
+
+static void
 only_disjoint_zones_add_up(void **state)
 {
         struct machine m;
@@ -735,6 +766,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_listed_task_keeps_the_name_of_its_cgroup),
         cmocka_unit_test(a_new_account_begins_at_zero),
         cmocka_unit_test(a_restarted_service_goes_on_with_its_account),
+        cmocka_unit_test(a_renamed_cgroup_leaves_its_old_path),
         cmocka_unit_test(only_disjoint_zones_add_up),
         cmocka_unit_test(random_machines_balance_and_counters_rise),
 };
