@@ -75,6 +75,8 @@ def _parents():
             after_comm = stat.read_bytes().rpartition(b")")[2].split()
         except OSError:
             continue
+        if after_comm[0] == b"Z":
+            continue
         parents[int(stat.parent.name)] = int(after_comm[1])
     return parents
 
@@ -94,22 +96,31 @@ def descendants():
     return found
 
 
-def kill_what_is_left(patience_s=5):
+def _wait_for_descendants(seconds):
+    """Those that still run after a while: what is about to end may do so by itself."""
+    deadline = time.monotonic() + seconds
+    while True:
+        _reap()
+        left = descendants()
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.05)
+
+
+def kill_what_is_left(patience_s=2):
     """Kill every descendant: the names of those that had to be."""
     names = set()
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        left = descendants()
+    for _ in range(20):
+        left = _wait_for_descendants(patience_s)
         if not left:
             break
+        patience_s = 0.1
         for process in left:
             try:
                 names.add(Path(f"/proc/{process}/comm").read_text(errors="replace").strip())
                 os.kill(process, signal.SIGKILL)
             except (OSError, ValueError):
                 pass
-        _reap()
-        time.sleep(0.05)
     return sorted(names)
 
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The kernel's run-time statistics of the BPF programs that this process loads (bpf(2),
+ * BPF_ENABLE_STATS). Taking them costs some tens of nanoseconds a run, so ticks are not timed in
+ * the same run.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* Note which programs there are already; with enable, have runs counted until the process ends. */
+void bpfstats_start(bool enable);
+
+/* The programs loaded since, as members of a JSON array: name, runs, ns_per_run. */
+void bpfstats_print(FILE *out);
