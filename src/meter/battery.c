@@ -115,9 +115,10 @@ read_power(const struct jk_root *root, const char *supply, double *ret_w)
                 return 0;
         }
 
-        if (r == 0)
-                *ret_w = 0;
-        return r;
+        if (r < 0)
+                return r;
+        *ret_w = 0;
+        return 0;
 }
 
 /* Energy left in one battery, for the check only. */
