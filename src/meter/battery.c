@@ -400,8 +400,10 @@ battery_read(struct jk_meter *meter, struct jk_sample *sample, struct jk_error *
         struct draw draw;
         int r;
 
-        if (meter->zone.index < 0)
+        if (meter->zone.index < 0) {
+                forget(meter);
                 return 0;
+        }
 
         r = read_draw(meter, &draw, err);
         if (r < 0) {

@@ -205,8 +205,11 @@ hwmon_read(struct jk_meter *meter, struct jk_sample *sample, struct jk_error *er
         for (size_t i = 0; i < plan->n_zones; i++) {
                 int r;
 
-                if (plan->zones[i].index < 0)
+                if (plan->zones[i].index < 0) {
+                        plan->recipes[i].counter = (struct jk_meter_counter){ 0 };
+                        plan->recipes[i].integrator = (struct jk_meter_power){ 0 };
                         continue;
+                }
                 r = read_zone(plan, i, sample, first == 0 ? err : NULL);
                 /* A sensor that is gone matters most: its files may be another's now. */
                 if (first == 0 || r == -ENODEV)

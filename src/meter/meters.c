@@ -25,6 +25,7 @@
 const struct jk_meter_ops *const jk_meter_list[] = {
         &jk_meter_hwmon,
         &jk_meter_battery,
+        &jk_meter_estimate,
         NULL,
 };
 
