@@ -159,25 +159,6 @@ claim_proven(struct jk_meters *meters, size_t s)
         }
 }
 
-/* A zone of kind OTHER names its parent by position in its own meter. */
-static void
-translate_parents(struct jk_meters *meters)
-{
-        for (size_t s = 0; s < meters->n_slots; s++) {
-                struct jk_meter_zone *zones;
-                size_t n = jk_meters_zones_of(meters, s, &zones);
-
-                for (size_t z = 0; z < n; z++) {
-                        int parent = zones[z].zone.parent;
-
-                        if (zones[z].index < 0 || zones[z].zone.kind != JK_ZONE_OTHER)
-                                continue;
-                        meters->table.zones[zones[z].index].parent =
-                                parent >= 0 && (size_t)parent < n ? zones[parent].index : -1;
-                }
-        }
-}
-
 void
 jk_meters_claim(struct jk_meters *meters)
 {
@@ -204,6 +185,5 @@ jk_meters_claim(struct jk_meters *meters)
         for (size_t t = 0; t < meters->table.count; t++)
                 if (meters->owner[t] >= 0)
                         meters->status[meters->owner[t]].n_zones++;
-        translate_parents(meters);
         jk_zone_link(&meters->table);
 }
