@@ -23,11 +23,7 @@
 #define RESCAN_NS      (60 * JK_NS_PER_S)
 
 const struct jk_meter_ops *const jk_meter_list[] = {
-        &jk_meter_powercap,
-        &jk_meter_hwmon,
-        &jk_meter_battery,
-        &jk_meter_estimate,
-        NULL,
+        &jk_meter_powercap, &jk_meter_hwmon, &jk_meter_battery, &jk_meter_estimate, NULL,
 };
 
 /* ---- opening ---- */
@@ -279,8 +275,7 @@ fail_slot(struct jk_meters *meters, size_t s)
         struct jk_meters_slot *slot = &meters->slots[s];
 
         if (slot->delay_ns == 0)
-                jk_log_warning("meter %s: %s; it will be tried again", slot->ops->name,
-                               meters->status[s].error.message);
+                jk_log_warning("%s; it will be tried again", meters->status[s].error.message);
         close_slot(meters, s);
         meters->status[s].state = JK_METER_FAILED;
         set_back(slot);
@@ -303,7 +298,7 @@ note_result(struct jk_meters *meters, size_t s, int r, const struct jk_error *er
                 if (slot->ailing)
                         status->error.message[0] = '\0';
                 if (slot->delay_ns > 0)
-                        jk_log_notice("meter %s: works again", slot->ops->name);
+                        jk_log_notice("%s: works again", slot->ops->name);
                 slot->ailing = false;
                 slot->delay_ns = 0;
                 return false;
@@ -317,7 +312,7 @@ note_result(struct jk_meters *meters, size_t s, int r, const struct jk_error *er
         }
 
         if (!slot->ailing)
-                jk_log_warning("meter %s: %s", slot->ops->name, err->message);
+                jk_log_warning("%s", err->message);
         slot->ailing = true;
         return false;
 }
