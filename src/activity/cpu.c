@@ -64,7 +64,7 @@ enum jk_cpu_line
 jk_cpu_stat_line(const char **text, const char *end, uint32_t *ret_cpu, uint64_t *ret_ticks)
 {
         const char *p = *text, *line_end = memchr(p, '\n', (size_t)(end - p));
-        uint64_t ticks[JK_CPU_TIMES] = { 0 }, number;
+        uint64_t ticks[JK_CPU_TIMES] = { 0 }, number = 0;
         int n = 0;
 
         if (!line_end)

@@ -136,7 +136,7 @@ static void
 calibrate(struct jk_frequency *frequency, uint32_t cpu)
 {
         int64_t now = jk_monotonic_ns();
-        uint64_t tsc;
+        uint64_t tsc = 0;
 
         if (frequency->tsc_fd < 0) {
                 frequency->tsc_fd = open_event(frequency, TSC, cpu, -1);
@@ -181,7 +181,7 @@ open_counters(struct jk_frequency *frequency, struct cpu *cpu, uint32_t number)
 static int
 read_counters(struct jk_frequency *frequency, struct cpu *cpu, uint32_t *ret_khz)
 {
-        uint64_t values[2];
+        uint64_t values[2] = { 0 };
         uint32_t khz;
         int r = read_group(cpu->fds[0], values, 2);
 
