@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The BPF collector: once per tick the task iterator is read for all that lives, then the ring
+ * buffer for what ended, and the table of threads makes differences of it. In that order: a thread
+ * that the iterator does not show any more has told its end by then.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "activity/bpf/collector.h"
+#include "activity/bpf/skeleton.h"
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+
+/* The kernel hands over up to eight pages at once. */
+#define BUFFER_BYTES (32 * 1024)
+
+/* Threads that did not run are passed over, and checked all the same now and then. */
+#define FULL_EVERY_TICKS 64
+
+/* ---- events ---- */
+
+static int
+note_cgroup(struct jk_collector *collector, const struct jk_cgroup_path_event *event, bool created)
+{
+        struct jk_cgroup_change *change;
+        int r;
+
+        r = jk_array_grow(&collector->changes, &collector->changes_capacity,
+                          collector->n_changes + 1);
+        if (r < 0)
+                return r;
+
+        change = &collector->changes[collector->n_changes++];
+        *change = (struct jk_cgroup_change){
+                .id = event->id,
+                .path = collector->paths.length,
+                .created = created,
+        };
+        if (created)
+                jk_text_bytes(&collector->paths, event->path,
+                              strnlen(event->path, event->event.length) + 1);
+        return collector->paths.failed ? -ENOMEM : 0;
+}
+
+static int
+take_event(void *context, void *data, size_t size)
+{
+        struct jk_collector *collector = context;
+        const struct jk_event *event = data;
+        int r = 0;
+
+        (void)size;
+        switch ((enum jk_event_kind)event->kind) {
+        case JK_EVENT_EXIT:
+                r = jk_threads_exited(&collector->threads,
+                                      &((const struct jk_exit_event *)data)->thread);
+                break;
+        case JK_EVENT_FREE:
+                jk_threads_gone(&collector->threads, data);
+                break;
+        case JK_EVENT_CGROUP_CREATED:
+                r = note_cgroup(collector, data, true);
+                break;
+        case JK_EVENT_CGROUP_REMOVED:
+                r = note_cgroup(collector, data, false);
+                break;
+        }
+        if (r < 0)
+                collector->failure = r;
+        return 0;
+}
+
+/* The thread that sleeps until the ring is half full: with long ticks, or storms. */
+static void *
+read_events(void *data)
+{
+        struct jk_collector *collector = data;
+        struct pollfd polled[] = {
+                { .fd = ring_buffer__epoll_fd(collector->events), .events = POLLIN },
+                { .fd = collector->stop_fd, .events = POLLIN },
+        };
+
+        for (;;) {
+                if (poll(polled, JK_COUNT(polled), -1) < 0 && errno != EINTR)
+                        return NULL;
+                if (polled[1].revents)
+                        return NULL;
+                pthread_mutex_lock(&collector->lock);
+                ring_buffer__poll(collector->events, 0);
+                pthread_mutex_unlock(&collector->lock);
+        }
+}
+
+static void
+start_reader(struct jk_collector *collector)
+{
+        sigset_t all, before;
+        int r;
+
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        r = pthread_create(&collector->reader, NULL, read_events, collector);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (r == 0)
+                collector->reading = true;
+        else
+                jk_log_warning("bpf: cannot start the thread that reads events between ticks: %s; "
+                               "many exits within one tick may be lost",
+                               strerror(r));
+}
+
+/* ---- the iteration ---- */
+
+/* Take the whole records and ids in the buffer; returns the bytes taken, or a negative errno. What
+ * remains is the beginning of the next one. */
+static ssize_t
+take_records(struct jk_collector *collector, const unsigned char *data, size_t length)
+{
+        size_t at = 0;
+
+        while (length - at >= sizeof(struct jk_thread_id)) {
+                struct jk_thread_id id;
+                int r;
+
+                memcpy(&id, data + at, sizeof id);
+                if (id.address & JK_IDLE) {
+                        id.address -= JK_IDLE;
+                        if (!jk_threads_idle(&collector->threads, &id))
+                                collector->want_all = true;
+                        at += sizeof id;
+                        continue;
+                }
+
+                if (length - at < sizeof(struct jk_thread_record))
+                        break;
+                r = jk_threads_seen(&collector->threads,
+                                    (const struct jk_thread_record *)(data + at));
+                if (r < 0)
+                        return r;
+                at += sizeof(struct jk_thread_record);
+        }
+        return (ssize_t)at;
+}
+
+static int
+read_iterator(struct jk_collector *collector, int fd, struct jk_error *err)
+{
+        size_t kept = 0;
+
+        for (;;) {
+                ssize_t n = read(fd, collector->buffer + kept, BUFFER_BYTES - kept);
+                ssize_t taken;
+
+                if (n < 0 && (errno == EINTR || errno == EAGAIN))
+                        continue;
+                if (n < 0)
+                        return jk_fail(err, errno, "bpf: reading the task iterator: %m");
+                if (n == 0)
+                        return 0;
+
+                taken = take_records(collector, collector->buffer, kept + (size_t)n);
+                if (taken < 0)
+                        return jk_fail(err, (int)taken, "bpf: out of memory for %zu threads",
+                                       collector->threads.n_threads);
+                kept += (size_t)(n - taken);
+                memmove(collector->buffer, collector->buffer + taken, kept);
+        }
+}
+
+/* Whether threads that slept have to be reported as well: some may have been moved to another
+ * cgroup, or an iteration was missed. */
+static bool
+want_all(struct jk_collector *collector)
+{
+        uint64_t moves = __atomic_load_n(&collector->programs->bss->moves, __ATOMIC_RELAXED);
+        bool moved = moves != collector->moves || !collector->programs->links.jk_cgroup_attach;
+
+        collector->moves = moves;
+        return collector->first || collector->want_all || moved ||
+               collector->ticks % FULL_EVERY_TICKS == 0;
+}
+
+static int
+iterate(struct jk_collector *collector, struct jk_error *err)
+{
+        jk_autoclose int fd = -1;
+        int r;
+
+        collector->programs->bss->want_all = want_all(collector);
+        collector->want_all = true; /* unless this one is complete */
+
+        fd = bpf_iter_create(bpf_link__fd(collector->programs->links.jk_iterate));
+        if (fd < 0)
+                return jk_fail(err, errno, "bpf: starting the task iterator: %m");
+
+        /* Asking for our own CPU time brings our CPU's scheduler clock up to date, by which the
+         * iterator sets its own. */
+        (void)jk_thread_cpu_ns();
+
+        collector->want_all = false;
+        r = read_iterator(collector, fd, err);
+        if (r < 0)
+                collector->want_all = true;
+        return r;
+}
+
+/* ---- the tick ---- */
+
+/* Tell which cgroups came and went. One that has gone is kept while a task that ended in it may
+ * still have something to book. */
+static void
+pass_on_cgroups(struct jk_collector *collector)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < collector->n_changes; i++) {
+                struct jk_cgroup_change change = collector->changes[i];
+
+                if (change.created)
+                        jk_cgroups_created(collector->cgroups, change.id,
+                                           collector->paths.data + change.path);
+                else if (jk_threads_ending_in(&collector->threads, change.id))
+                        collector->changes[kept++] = change;
+                else
+                        jk_cgroups_removed(collector->cgroups, change.id);
+        }
+        collector->n_changes = kept;
+        jk_text_clear(&collector->paths);
+}
+
+static void
+describe_sample(const struct jk_collector *collector, struct jk_sample *sample)
+{
+        uint32_t features = collector->programs->bss->features;
+
+        sample->flags |= JK_SAMPLE_TASKS;
+        if (!(features & JK_KERNEL_IRQ_APART))
+                sample->flags |= JK_SAMPLE_IRQ_IN_TASKS;
+        sample->task_fields |= JK_TASK_CPU | JK_TASK_FAULTS | JK_TASK_RESIDENT | JK_TASK_THREADS;
+        if (features & JK_KERNEL_IO)
+                sample->task_fields |= JK_TASK_IO;
+        sample->task_fields |= jk_counters_fields(collector->counters);
+        sample->lost_events =
+                __atomic_load_n(&collector->programs->bss->lost_events, __ATOMIC_RELAXED);
+}
+
+static int
+collect_locked(struct jk_collector *collector, struct jk_sample *sample, struct jk_error *err)
+{
+        int r;
+
+        jk_threads_begin(&collector->threads, (uint64_t)(jk_monotonic_ns() / JK_NS_PER_MS),
+                         collector->first);
+        if (collector->counters)
+                jk_counters_flush(collector->counters);
+
+        r = iterate(collector, err);
+        if (r < 0)
+                return r;
+        r = ring_buffer__consume(collector->events);
+        if (r < 0)
+                return jk_fail(err, r, "bpf: reading the ring buffer: %s", strerror(-r));
+
+        jk_threads_settle(&collector->threads);
+        r = jk_threads_flush(&collector->threads, sample);
+        if (r < 0 || collector->failure < 0) {
+                collector->failure = 0;
+                return jk_fail(err, ENOMEM, "bpf: out of memory for the tasks of the tick");
+        }
+        pass_on_cgroups(collector);
+        describe_sample(collector, sample);
+        return 0;
+}
+
+static int
+collect(struct jk_collector *collector, struct jk_sample *sample, struct jk_error *err)
+{
+        int r;
+
+        pthread_mutex_lock(&collector->lock);
+        r = collect_locked(collector, sample, err);
+        pthread_mutex_unlock(&collector->lock);
+        if (r < 0)
+                return r;
+
+        if (collector->first)
+                start_reader(collector);
+        collector->first = false;
+        collector->ticks++;
+        return 0;
+}
+
+/* ---- opening and closing ---- */
+
+static void
+close_collector(struct jk_collector *collector)
+{
+        if (!collector)
+                return;
+
+        if (collector->reading) {
+                (void)eventfd_write(collector->stop_fd, 1);
+                pthread_join(collector->reader, NULL);
+        }
+        jk_cleanup_close(&collector->stop_fd);
+        ring_buffer__free(collector->events);
+        jk_counters_close(collector->counters);
+        jk_activity__destroy(collector->programs);
+        jk_threads_free(&collector->threads);
+        free(collector->changes);
+        jk_text_free(&collector->paths);
+        free(collector->buffer);
+        pthread_mutex_destroy(&collector->lock);
+        free(collector);
+}
+
+static void
+cleanup_collector(struct jk_collector **collector)
+{
+        close_collector(*collector);
+}
+
+static void
+write_description(struct jk_collector *collector)
+{
+        const struct jk_activity *programs = collector->programs;
+        uint32_t fields = jk_counters_fields(collector->counters);
+
+        snprintf(collector->description, sizeof collector->description,
+                 "BPF task iterator, exit tracepoint%s%s%s%s%s%s",
+                 programs->links.jk_free ? "" : " (CPU time after it not seen)",
+                 programs->links.jk_cgroup_mkdir ? ", cgroup tracepoints" : "", fields ? ";" : "",
+                 fields & JK_TASK_CYCLES ? " cycles" : "",
+                 fields & JK_TASK_INSTRUCTIONS ? " instructions" : "",
+                 fields & JK_TASK_LLC_MISSES ? " cache-misses" : "");
+}
+
+int
+jk_bpf_open(const struct jk_activity_env *env, const struct jk_bpf_options *options,
+            struct jk_collector **ret_collector, struct jk_error *err)
+{
+        bool software = options && options->software_counters;
+        bool use_counters = env->counters && jk_counters_exist(software);
+        __attribute__((cleanup(cleanup_collector))) struct jk_collector *collector = NULL;
+        int r;
+
+        collector = calloc(1, sizeof *collector);
+        if (!collector)
+                return jk_fail(err, ENOMEM, "bpf: out of memory");
+        pthread_mutex_init(&collector->lock, NULL);
+        jk_threads_init(&collector->threads, getpid());
+        collector->cgroups = env->cgroups;
+        collector->first = true;
+        collector->stop_fd = eventfd(0, EFD_CLOEXEC);
+        collector->buffer = malloc(BUFFER_BYTES);
+        if (collector->stop_fd < 0 || !collector->buffer)
+                return jk_fail(err, ENOMEM, "bpf: out of memory");
+
+        r = jk_bpf_load(env, options, use_counters, &collector->programs, err);
+        if (r < 0)
+                return r;
+        collector->events = ring_buffer__new(bpf_map__fd(collector->programs->maps.events),
+                                             take_event, collector, NULL);
+        if (!collector->events)
+                return jk_fail(err, errno, "bpf: mapping the ring buffer: %m");
+        if (collector->programs->links.jk_switch) {
+                r = jk_counters_open(collector->programs, software, &collector->counters, err);
+                if (r < 0)
+                        return r;
+        }
+
+        write_description(collector);
+        *ret_collector = jk_steal(collector);
+        return 0;
+}
+
+static int
+open_collector(const struct jk_activity_env *env, struct jk_collector **ret_collector,
+               struct jk_error *err)
+{
+        return jk_bpf_open(env, NULL, ret_collector, err);
+}
+
+static const char *
+describe(const struct jk_collector *collector)
+{
+        return collector->description;
+}
+
+const struct jk_collector_ops jk_collector_bpf = {
+        .name = "bpf",
+        .summary = "eBPF task iterator and exit tracepoint: every task, to the nanosecond",
+        .open = open_collector,
+        .collect = collect,
+        .describe = describe,
+        .close = close_collector,
+};

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The BPF collector's parts: loading the programs, hardware counters, the table of threads. What
+ * make bench and the tests may ask beyond activity.h is here as well.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "activity/activity.h"
+#include "activity/bpf/threads.h"
+#include "base/text.h"
+
+struct jk_activity; /* the skeleton */
+struct ring_buffer; /* libbpf's */
+
+struct jk_bpf_options {
+        bool software_counters; /* let software clocks stand in for hardware counters: for tests */
+        uint32_t ring_bytes;    /* of the events' ring buffer, a power of two; 0: as built */
+};
+
+/* Made and removed cgroups, until the tick that hands them on. */
+struct jk_cgroup_change {
+        uint64_t id;
+        size_t path; /* its offset in the text; unused if removed */
+        bool created;
+};
+
+struct jk_counters;
+
+struct jk_collector {
+        struct jk_activity *programs;
+        struct ring_buffer *events;
+        struct jk_counters *counters; /* NULL without */
+        struct jk_cgroups *cgroups;   /* borrowed */
+        char description[160];
+
+        /* The thread that empties the ring when it fills up between two ticks shares these. */
+        pthread_mutex_t lock;
+        struct jk_threads threads;
+        struct jk_cgroup_change *changes;
+        size_t n_changes, changes_capacity;
+        struct jk_text paths;
+        int failure; /* -ENOMEM while events were taken: told by the next tick */
+
+        pthread_t reader;
+        bool reading; /* the thread runs */
+        int stop_fd;  /* eventfd */
+
+        bool first;     /* no tick yet */
+        bool want_all;  /* the next iteration has to report every thread */
+        uint64_t moves; /* as of the last tick */
+        uint64_t ticks;
+        unsigned char *buffer; /* for the iterator */
+};
+
+/* As jk_collector_bpf.open(), with options (NULL: none). */
+int jk_bpf_open(const struct jk_activity_env *env, const struct jk_bpf_options *options,
+                struct jk_collector **ret_collector, struct jk_error *err);
+
+/* Load and attach the programs (load.c). */
+int jk_bpf_load(const struct jk_activity_env *env, const struct jk_bpf_options *options,
+                bool use_counters, struct jk_activity **ret_programs, struct jk_error *err);
+
+/* ---- run-time statistics: for make bench and doctor (stats.c) ---- */
+
+struct jk_bpf_program_stats {
+        char name[32];
+        uint64_t runs;
+        uint64_t ns; /* over all runs */
+};
+
+/* The kernel counts from now until the descriptor is closed: a descriptor or a negative errno. */
+int jk_bpf_stats_enable(void);
+
+/* Of each loaded program, at most n: how many there are. The collector is a BPF collector. */
+size_t jk_bpf_stats(const struct jk_collector *collector, struct jk_bpf_program_stats *ret_stats,
+                    size_t n);
+
+/* ---- hardware counters (counters.c) ---- */
+
+/* Whether this machine has any (or software ones are to stand in). */
+bool jk_counters_exist(bool software);
+
+/* Open them on every CPU, for the loaded programs. */
+int jk_counters_open(struct jk_activity *programs, bool software, struct jk_counters **ret_counters,
+                     struct jk_error *err);
+void jk_counters_close(struct jk_counters *counters);
+
+/* Before an iteration: follow CPUs that come and go, and let each CPU give what it counted to the
+ * task that runs there. */
+void jk_counters_flush(struct jk_counters *counters);
+
+uint32_t jk_counters_fields(const struct jk_counters *counters); /* enum jk_task_field */

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
+ *
+ * What the BPF programs hand to user space: records of the task iterator (a stream of words and
+ * records), events of the ring buffer, and the switches between the two sides. Included by both, so
+ * it uses nothing but fixed-width types.
+ */
+#pragma once
+
+#ifdef __bpf__
+#include <linux/types.h>
+typedef __u32 jk_u32;
+typedef __u64 jk_u64;
+#else
+#include <stdint.h>
+typedef uint32_t jk_u32;
+typedef uint64_t jk_u64;
+#endif
+
+#define JK_RECORD_COMM  16
+#define JK_COUNTERS     3
+#define JK_CGROUP_PATH  1024 /* as long as the kernel's tracepoints make it */
+#define JK_BPF_CPUS_MAX 1024 /* a thread on a CPU beyond it is never taken for idle */
+
+/* A thread is one task_struct and its start time: either alone may come back. */
+struct jk_thread_id {
+        jk_u64 address;  /* of the task_struct */
+        jk_u64 start_ns; /* boottime clock; a thread that executes takes over its leader's */
+};
+
+/* The iterator's stream tells of a thread that did not run since the last iteration nothing but its
+ * id, with this added to the address, which is even. */
+#define JK_IDLE 1
+
+enum jk_thread_state {
+        JK_THREAD_EXITED = 1 << 0,   /* it passed the exit tracepoint */
+        JK_THREAD_SETTLED = 1 << 1,  /* … and has left the CPU for good */
+        JK_THREAD_LAST = 1 << 2,     /* no thread of its process lives any more */
+        JK_THREAD_KERNEL = 1 << 3,   /* a kernel thread */
+        JK_THREAD_RESIDENT = 1 << 4, /* resident_pages is known */
+};
+
+/* One thread, cumulative since its birth, with the identity of its process. */
+struct jk_thread_record {
+        struct jk_thread_id id;
+        jk_u64 leader;           /* address of the leader's task_struct */
+        jk_u64 process_start_ns; /* boottime clock */
+        jk_u64 cpu_ns;
+        jk_u64 read_bytes;
+        jk_u64 write_bytes;
+        jk_u64 counters[JK_COUNTERS]; /* of the whole process */
+        jk_u64 cgroup;
+        jk_u64 resident_pages;
+        jk_u32 minor_faults; /* modulo 2^32 */
+        jk_u32 major_faults;
+        jk_u32 tid;
+        jk_u32 tgid;
+        jk_u32 ppid;
+        jk_u32 uid;
+        jk_u32 threads;
+        jk_u32 state; /* enum jk_thread_state */
+        char comm[JK_RECORD_COMM];
+};
+
+enum jk_event_kind {
+        JK_EVENT_EXIT,           /* struct jk_exit_event */
+        JK_EVENT_FREE,           /* struct jk_free_event */
+        JK_EVENT_CGROUP_CREATED, /* struct jk_cgroup_path_event */
+        JK_EVENT_CGROUP_REMOVED,
+};
+
+struct jk_event {
+        jk_u32 kind;
+        jk_u32 length; /* of the path */
+};
+
+struct jk_exit_event {
+        struct jk_event event;
+        struct jk_thread_record thread;
+};
+
+/* The task_struct goes: nothing can be added to its CPU time any more. */
+struct jk_free_event {
+        struct jk_event event;
+        struct jk_thread_id id;
+        jk_u64 cpu_ns;
+        jk_u64 counters[JK_COUNTERS]; /* of the process; 0 if this was not its leader */
+};
+
+struct jk_cgroup_path_event {
+        struct jk_event event;
+        jk_u64 id;
+        char path[JK_CGROUP_PATH]; /* cut off at event.length */
+};
+
+/* What this kernel can tell. */
+enum jk_kernel_feature {
+        JK_KERNEL_IO = 1 << 0,         /* I/O accounting per task */
+        JK_KERNEL_IRQ_APART = 1 << 1,  /* irq time is not in the tasks' CPU time */
+        JK_KERNEL_RUN_QUEUES = 1 << 2, /* the run queues' clocks can be read: see clocks */
+};

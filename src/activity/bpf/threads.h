@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Threads: what the BPF programs said of each thread last, so that a process' activity in a tick is
+ * the sum of its threads' differences. A value that falls (a race, an estimate taken back) adds
+ * nothing until it has risen above what was booked, so every nanosecond is booked once. Pure: no
+ * kernel, no clock.
+ *
+ * A process ends when its last thread has left the CPU for good: what it used between the exit
+ * tracepoint and that is waited for.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "activity/bpf/records.h"
+#include "base/map.h"
+#include "sample/sample.h"
+
+struct jk_thread;
+struct jk_process;
+
+struct jk_threads {
+        struct jk_thread *threads;
+        size_t n_threads, threads_capacity;
+        uint32_t free_thread; /* head of the list of free slots, or UINT32_MAX */
+
+        struct jk_process *processes;
+        size_t n_processes, processes_capacity;
+        uint32_t free_process;
+
+        uint32_t *touched; /* processes to look at when the tick is flushed */
+        size_t n_touched, touched_capacity;
+
+        struct jk_map by_id;  /* hash of a thread's id -> slot */
+        struct jk_map by_pid; /* hash of pid and start time -> slot */
+
+        uint32_t stamp_ms; /* of this tick: differs from every earlier one's */
+        size_t ending;     /* processes without living threads that are not closed */
+        pid_t self;        /* the agent's own pid */
+        bool baseline;     /* the first tick: nothing is activity */
+};
+
+void jk_threads_init(struct jk_threads *table, pid_t self);
+void jk_threads_free(struct jk_threads *table);
+
+/* A tick begins, at this time of a monotonic clock. */
+void jk_threads_begin(struct jk_threads *table, uint64_t now_ms, bool baseline);
+
+/* A thread was seen by the iterator, or passed the exit tracepoint: 0 or -ENOMEM. */
+int jk_threads_seen(struct jk_threads *table, const struct jk_thread_record *record);
+int jk_threads_exited(struct jk_threads *table, const struct jk_thread_record *record);
+
+/* A thread did not run. Whether it is known: if not, a whole record has to be asked for. */
+bool jk_threads_idle(struct jk_threads *table, const struct jk_thread_id *id);
+
+/* A thread is gone, with its final CPU time. */
+void jk_threads_gone(struct jk_threads *table, const struct jk_free_event *event);
+
+/* The iteration is complete and the events that were there after it are read: drop the threads that
+ * it did not show. One whose exit was announced is given two seconds for its last word. */
+void jk_threads_settle(struct jk_threads *table);
+
+/* Append what happened to the sample and start anew: 0 or -ENOMEM (what did not fit is appended
+ * next time). */
+int jk_threads_flush(struct jk_threads *table, struct jk_sample *sample);
+
+/* Whether a process of that cgroup is still waited for. */
+bool jk_threads_ending_in(const struct jk_threads *table, uint64_t cgroup);
