@@ -23,7 +23,8 @@
 #define RESCAN_NS      (60 * JK_NS_PER_S)
 
 const struct jk_meter_ops *const jk_meter_list[] = {
-        &jk_meter_powercap, &jk_meter_hwmon, &jk_meter_battery, &jk_meter_estimate, NULL,
+        &jk_meter_perf,    &jk_meter_powercap, &jk_meter_hwmon,
+        &jk_meter_battery, &jk_meter_estimate, NULL,
 };
 
 /* ---- opening ---- */
