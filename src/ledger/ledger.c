@@ -194,6 +194,22 @@ book_present(struct jk_ledger *ledger, const struct jk_sample *sample,
         divide_dynamic(ledger, sample, zone, &split, energy_uj - idle);
 }
 
+/* Known by the meter, or else learned by the model. */
+static struct jk_idle_estimate
+idle_of(const struct jk_sample *sample, const struct jk_model_ops *ops,
+        const struct jk_model *model, size_t i)
+{
+        const struct jk_zone *zone = &sample->zones->zones[i];
+
+        if (isnan(zone->idle_w))
+                return ops->idle(model, i);
+
+        return (struct jk_idle_estimate){
+                .power_w = zone->idle_w,
+                .error_w = zone->idle_w * zone->uncertainty_pct / 100,
+        };
+}
+
 static void
 book_zone(struct jk_ledger *ledger, const struct jk_sample *sample, const struct jk_model_ops *ops,
           struct jk_model *model, size_t zone)
@@ -203,7 +219,7 @@ book_zone(struct jk_ledger *ledger, const struct jk_sample *sample, const struct
         int64_t present;
 
         books->refused += (reading->flags & JK_READING_REFUSED) != 0;
-        books->idle = ops->idle(model, zone);
+        books->idle = idle_of(sample, ops, model, zone);
         books->watts = NAN;
         if (!(reading->flags & JK_READING_SEEN))
                 return;

@@ -95,7 +95,7 @@ struct jk_meter_report {
         const char *state; /* static: "working", "absent", "failed", "unused" */
         size_t n_zones;
         uint64_t failures;
-        char message[256];
+        char message[512];
 };
 
 /* What the agent says about itself. */

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of the engine share: engine.c opens the parts and ticks, timing.c keeps the grid
+ * of ticks, report.c says how the agent itself is doing.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "engine/engine.h"
+
+/* Things that may fail tick after tick, said once until they work again. */
+enum jk_complaint {
+        JK_COMPLAINT_CPUS,
+        JK_COMPLAINT_TASKS,
+        JK_COMPLAINT_CGROUPS,
+        JK_COMPLAINT_MAX,
+};
+
+struct jk_engine {
+        struct jk_root root, proc_root, cgroup_root;
+        struct jk_meters *meters;
+        struct jk_cgroups *cgroups;
+        struct jk_cpus *cpus; /* NULL if there is no proc/stat */
+        const struct jk_collector_ops *collector_ops;
+        struct jk_collector *collector; /* NULL: tasks cannot be seen */
+        char activity_missing[512];
+        const struct jk_model_ops *model_ops;
+        struct jk_model *model;
+        struct jk_ledger *ledger;
+        struct jk_sample sample;
+        struct jk_shelf shelf;
+
+        pthread_mutex_t lock; /* guards interval_ns, which another thread may set */
+        int64_t interval_ns;
+        int wake_fd; /* eventfd: the interval has changed */
+
+        int statm_fd;
+        int64_t started_realtime_ns;
+        uint64_t ticks, late_ticks, missed_ticks;
+        int64_t collect_ns, attribute_ns, publish_ns;
+        uint64_t complained_tick[JK_COMPLAINT_MAX]; /* tick + 1 of the last failure */
+};
+
+int jk_engine_open_timing(struct jk_engine *engine, struct jk_error *err);
+
+/* Log a failure of this tick, unless the tick before failed in the same way. */
+void jk_engine_complain(struct jk_engine *engine, enum jk_complaint complaint, const char *message);
+
+void jk_engine_report(struct jk_engine *engine, struct jk_status *ret_status);
