@@ -36,6 +36,7 @@ struct scan {
         int failure;   /* the first that made a channel useless */
         char path[64]; /* of that */
         int n_of_kind[JK_ZONE_KIND_MAX];
+        bool counters; /* this pass takes energy counters, else it takes the rest */
 };
 
 static int
@@ -278,7 +279,8 @@ visit_channel(struct scan *scan, const struct jk_hwmon_device *device,
         };
         int r;
 
-        if (at.rule.naming == JK_HWMON_IGNORED)
+        if (at.rule.naming == JK_HWMON_IGNORED ||
+            scan->counters != (channel->quantity == JK_HWMON_ENERGY))
                 return 0;
         r = add_sensor(plan, device, channel, at.rule.sleeps);
         if (r < 0)
@@ -350,7 +352,13 @@ jk_hwmon_plan_make(const struct jk_root *root, struct jk_hwmon_plan *ret_plan, s
         struct scan scan = { .plan = &plan };
         int r;
 
+        /* Counters first: who comes first has the name, and a counter misses nothing. */
+        scan.counters = true;
         r = jk_root_list(root, JK_HWMON_CLASS, visit_device, &scan);
+        if (r == 0) {
+                scan.counters = false;
+                r = jk_root_list(root, JK_HWMON_CLASS, visit_device, &scan);
+        }
         if (r < 0 && r != -ENOENT)
                 r = jk_fail(err, r, "hwmon: " JK_HWMON_CLASS ": cannot be read: %m");
         else if (plan.n_zones > 0)

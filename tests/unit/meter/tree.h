@@ -49,7 +49,7 @@ tree_remove(struct tree *tree)
 __attribute__((format(printf, 3, 4))) static inline void
 tree_write(const struct tree *tree, const char *path, const char *format, ...)
 {
-        char full[512], text[256];
+        char full[512], text[4096];
         va_list arguments;
         int fd, n;
 
@@ -63,6 +63,7 @@ tree_write(const struct tree *tree, const char *path, const char *format, ...)
         va_start(arguments, format);
         n = vsnprintf(text, sizeof text, format, arguments);
         va_end(arguments);
+        assert_in_range(n, 0, sizeof text - 1);
         fd = open(full, O_WRONLY | O_CREAT | O_TRUNC, 0644);
         assert_true(fd >= 0);
         assert_int_equal(write(fd, text, (size_t)n), n);
