@@ -12,11 +12,11 @@
 #include "base/suggest.h"
 #include "base/text.h"
 #include "cmd/command.h"
+#include "cmd/wrap.h"
 
 enum {
         LONG_BASE = 256, /* getopt's values of the rows; below are letters */
         HELP_COLUMN = 26,
-        LINE_WIDTH = 79,
 };
 
 static const struct jk_option help_row = { 'h', "help", NULL, "print this help" };
@@ -36,51 +36,6 @@ jk_usage_error(const struct jk_command *command, const char *format, ...)
 
 /* ---- help ---- */
 
-/* Columns that the first `bytes` bytes of UTF-8 take: every character is one wide in our texts. */
-static int
-columns(const char *text, size_t bytes)
-{
-        int n = 0;
-
-        for (size_t i = 0; i < bytes; i++)
-                n += (text[i] & 0xc0) != 0x80;
-
-        return n;
-}
-
-/* Print words from `column` on, broken at the line's width; a newline in the text stays one. */
-static void
-print_wrapped(FILE *out, const char *text, int indent)
-{
-        int column = indent;
-
-        while (*text) {
-                size_t blanks = strspn(text, " ");
-                size_t word = strcspn(text + blanks, " \n");
-                int width = columns(text + blanks, word);
-
-                if (column > indent && column + (int)blanks + width > LINE_WIDTH) {
-                        fprintf(out, "\n%*s", indent, "");
-                        column = indent;
-                        text += blanks;
-                } else {
-                        fprintf(out, "%*s", (int)blanks, "");
-                        column += (int)blanks;
-                        text += blanks;
-                }
-                fprintf(out, "%.*s", (int)word, text);
-                column += width;
-                text += word;
-
-                if (*text == '\n') {
-                        text++;
-                        fprintf(out, "\n%*s", *text && *text != '\n' ? indent : 0, "");
-                        column = indent;
-                }
-        }
-        fputc('\n', out);
-}
-
 static void
 print_option(FILE *out, const struct jk_option *option)
 {
@@ -91,14 +46,14 @@ print_option(FILE *out, const struct jk_option *option)
                      option->letter ? option->letter : ' ', option->letter ? ", " : "  ",
                      option->name, option->argument ? " " : "",
                      option->argument ? option->argument : "");
-        width = columns(left, (size_t)n);
+        width = jk_columns(left, (size_t)n);
 
         fputs(left, out);
         if (width + 2 > HELP_COLUMN)
                 fprintf(out, "\n%*s", HELP_COLUMN, "");
         else
                 fprintf(out, "%*s", HELP_COLUMN - width, "");
-        print_wrapped(out, option->help, HELP_COLUMN);
+        jk_print_wrapped(out, option->help, HELP_COLUMN);
 }
 
 static void
@@ -107,7 +62,7 @@ print_help(const struct jk_command *command, const struct jk_option *options, si
         printf("usage: joulekeeper %s%s%s\n\n", command->name, *command->arguments ? " " : "",
                command->arguments);
         printf("joulekeeper %s: ", command->name);
-        print_wrapped(stdout, command->summary, 0);
+        jk_print_wrapped(stdout, command->summary, 0);
         printf("\n");
 
         for (size_t i = 0; i < n; i++)
@@ -116,7 +71,7 @@ print_help(const struct jk_command *command, const struct jk_option *options, si
 
         if (command->details) {
                 printf("\n");
-                print_wrapped(stdout, command->details, 0);
+                jk_print_wrapped(stdout, command->details, 0);
         }
 }
 
