@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/text.h"
 #include "config/config.h"
 
 enum jk_config_type {
@@ -53,7 +54,13 @@ int jk_config_assign(struct jk_config *config, const struct jk_config_row *row, 
 bool jk_config_same(const struct jk_config_row *row, const struct jk_config *a,
                     const struct jk_config *b);
 
+/* Exchange the option's values of two configurations. */
+void jk_config_swap(const struct jk_config_row *row, struct jk_config *a, struct jk_config *b);
+
 /* "10ms to 60s", "true or false", …: what values it takes. Returns buffer. */
 #define JK_CONFIG_RANGE_SIZE 128
 const char *jk_config_range(const struct jk_config_row *row,
                             char buffer[static JK_CONFIG_RANGE_SIZE]);
+
+/* docs/configuration.md. */
+void jk_config_document(struct jk_text *text);

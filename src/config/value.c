@@ -269,3 +269,30 @@ jk_config_same(const struct jk_config_row *row, const struct jk_config *a,
 
         return false;
 }
+
+#define SWAP(type, x, y)                                                                           \
+        do {                                                                                       \
+                type swapped = *(type *)(x);                                                       \
+                *(type *)(x) = *(type *)(y);                                                       \
+                *(type *)(y) = swapped;                                                            \
+        } while (0)
+
+void
+jk_config_swap(const struct jk_config_row *row, struct jk_config *a, struct jk_config *b)
+{
+        void *x = (char *)a + row->offset, *y = (char *)b + row->offset;
+
+        switch (row->type) {
+        case JK_CONFIG_INTEGER:
+        case JK_CONFIG_DURATION:
+                SWAP(int64_t, x, y);
+                break;
+        case JK_CONFIG_BOOLEAN:
+                SWAP(bool, x, y);
+                break;
+        case JK_CONFIG_STRING:
+        case JK_CONFIG_CHOICE:
+                SWAP(char *, x, y);
+                break;
+        }
+}

@@ -492,6 +492,63 @@ every_row_is_whole(void **state)
         }
 }
 
+/* docs/configuration.md says what the rows say; JK_UPDATE_DOCS=1 writes it. */
+static void
+the_document_is_the_rows(void **state)
+{
+        const char *tree = getenv("JK_SOURCE_ROOT");
+        jk_autotext struct jk_text wanted = { 0 }, path = { 0 };
+        char have[32768];
+        size_t length;
+        FILE *file;
+
+        (void)state;
+        if (!tree)
+                skip();
+        jk_text_printf(&path, "%s/docs/configuration.md", tree);
+        jk_config_document(&wanted);
+
+        if (getenv("JK_UPDATE_DOCS")) {
+                file = fopen(path.data, "w");
+                assert_non_null(file);
+                assert_true(fputs(wanted.data, file) >= 0);
+                fclose(file);
+        }
+
+        file = fopen(path.data, "r");
+        assert_non_null(file);
+        length = fread(have, 1, sizeof have - 1, file);
+        have[length] = '\0';
+        fclose(file);
+        assert_string_equal(have, wanted.data);
+}
+
+static void
+values_are_compared_and_exchanged(void **state)
+{
+        jk_autoconfig struct jk_config a = { 0 }, b = { 0 };
+        struct jk_error err = { 0 };
+
+        (void)state;
+        assert_int_equal(jk_config_init(&a), 0);
+        assert_int_equal(parse("{listen: off, interval: 2s, root: /x, meter: powercap, "
+                               "activity: proc, model: share, counters: no, log-level: error, "
+                               "metrics: {processes: 1, cgroups: 1}, "
+                               "ledger: {ended-retention: 1s, ended-tasks: 1}}",
+                               &b, &err),
+                         0);
+        for (size_t i = 0; i < jk_config_n_rows; i++) {
+                jk_autoconfig struct jk_config defaults = { 0 };
+
+                assert_int_equal(jk_config_init(&defaults), 0);
+                assert_false(jk_config_same(&jk_config_rows[i], &a, &b));
+                jk_config_swap(&jk_config_rows[i], &a, &b);
+                assert_true(jk_config_same(&jk_config_rows[i], &defaults, &b));
+        }
+        assert_string_equal(a.root, "/x");
+        assert_int_equal(a.ended_tasks_max, 1);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_the_headers),
         cmocka_unit_test(every_key_is_taken_over),
@@ -506,6 +563,8 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(durations_are_read_exactly),
         cmocka_unit_test(durations_survive_printing),
         cmocka_unit_test(every_row_is_whole),
+        cmocka_unit_test(the_document_is_the_rows),
+        cmocka_unit_test(values_are_compared_and_exchanged),
 };
 
 JK_RUN_TESTS(tests)
