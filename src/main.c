@@ -10,6 +10,7 @@
 #include "cmd/command.h"
 
 static const struct jk_command *const commands[] = {
+        &jk_command_stat,
         &jk_command_version,
 };
 

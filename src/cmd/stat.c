@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * joulekeeper stat: what a command cost. It needs no running agent: an engine of its own ticks
+ * while the command runs, from just before it starts to just after it ends.
+ */
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/root.h"
+#include "cmd/command.h"
+#include "cmd/stat.h"
+#include "config/config.h"
+
+#define REPEAT_MAX 10000
+
+struct stat_options {
+        struct jk_engine_options engine;
+        int64_t repeat;
+        bool json;
+        const char *output;
+};
+
+static const struct jk_option options[] = {
+        { 'r', "repeat", "N", "run it N times; print mean and standard error" },
+        { 'j', "json", NULL, "print JSON" },
+        { 'o', "output", "FILE", "print to FILE instead of standard error; - is standard output" },
+        { 'i', "interval", "TIME", "time between samples while it runs (default 100ms)" },
+        { 'm', "meter", "LIST", "use these meters only" },
+        { 'a', "activity", "NAME", "see tasks by bpf or proc (default auto)" },
+        { 0, "root", "DIR", "read sysfs and procfs below DIR" },
+};
+
+static int
+set_option(const struct jk_option *option, const char *value, void *data)
+{
+        struct stat_options *given = data;
+        struct jk_error err = { "" };
+
+        switch (option->letter) {
+        case 'r':
+                if (jk_parse_i64(value, &given->repeat) == 0 && given->repeat >= 1 &&
+                    given->repeat <= REPEAT_MAX)
+                        return 0;
+                return jk_usage_error(&jk_command_stat, "--repeat %s: give a number from 1 to %d",
+                                      value, REPEAT_MAX);
+        case 'j':
+                given->json = true;
+                return 0;
+        case 'o':
+                given->output = value;
+                return 0;
+        case 'i':
+                if (jk_config_parse_duration(value, &given->engine.interval_ns, &err) == 0)
+                        return 0;
+                return jk_usage_error(&jk_command_stat, "--interval %s: %s", value, err.message);
+        case 'm':
+                given->engine.meters = value;
+                return 0;
+        case 'a':
+                given->engine.activity = value;
+                return 0;
+        default:
+                given->engine.root = value;
+                return 0;
+        }
+}
+
+/* ---- one run ---- */
+
+/* The path of this process' own cgroup, where the books are kept; NULL if it cannot be seen. */
+static const char *
+own_cgroup(const struct jk_snapshot *snapshot)
+{
+        for (size_t i = 0; i < snapshot->n_entries[JK_DIMENSION_TASK]; i++) {
+                const struct jk_entry *entry = &snapshot->entries[JK_DIMENSION_TASK][i];
+
+                if (entry->flags & JK_ENTRY_SELF)
+                        return jk_snapshot_string(snapshot, entry->cgroup);
+        }
+
+        return NULL;
+}
+
+/* Signals meant for us go to the command. What the terminal sends (the kernel, to the whole
+ * foreground group) the command has got already. */
+static void
+pass_signal(int signal_fd, pid_t pid)
+{
+        struct signalfd_siginfo info;
+
+        if (read(signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
+                return;
+        if (info.ssi_code != SI_KERNEL)
+                kill(pid, (int)info.ssi_signo);
+}
+
+/* Tick until the command has ended. */
+static int
+watch(struct jk_engine *engine, const struct jk_stat_child *child, int signal_fd,
+      int64_t interval_ns, struct jk_error *err)
+{
+        struct pollfd fds[] = {
+                { .fd = child->pid_fd, .events = POLLIN },
+                { .fd = signal_fd, .events = POLLIN },
+        };
+        int64_t due_ns = jk_monotonic_ns() + interval_ns;
+
+        for (;;) {
+                int64_t left_ns = due_ns - jk_monotonic_ns();
+                struct timespec timeout = {
+                        .tv_sec = left_ns > 0 ? left_ns / JK_NS_PER_S : 0,
+                        .tv_nsec = left_ns > 0 ? left_ns % JK_NS_PER_S : 0,
+                };
+                int n = ppoll(fds, JK_COUNT(fds), &timeout, NULL);
+
+                if (n > 0 && fds[1].revents)
+                        pass_signal(signal_fd, child->pid);
+                if (n > 0 && fds[0].revents)
+                        return 0;
+                if (n == 0) {
+                        int r = jk_engine_tick(engine, err);
+
+                        if (r < 0)
+                                return r;
+                        due_ns = jk_monotonic_ns() + interval_ns;
+                }
+        }
+}
+
+static int
+exec_failure(struct jk_stat_child *child, const char *name, int failure)
+{
+        int64_t unused;
+
+        jk_stat_child_reap(child, &unused);
+        jk_stat_child_clean_up(child);
+        fprintf(stderr, "joulekeeper stat: %s: %s\n", name, strerror(failure));
+        return failure == ENOENT ? 127 : 126;
+}
+
+static int
+take_base(struct jk_engine *engine, struct jk_stat_base *ret_base, struct jk_error *err)
+{
+        struct jk_snapshot *snapshot;
+        int r = jk_engine_tick(engine, err);
+
+        if (r < 0)
+                return r;
+
+        snapshot = jk_shelf_take(jk_engine_shelf(engine));
+        jk_stat_base_take(snapshot, ret_base);
+        jk_shelf_put_back(jk_engine_shelf(engine), snapshot);
+        return 0;
+}
+
+static int
+conclude(struct jk_engine *engine, struct jk_stat_child *child, const struct jk_stat_base *base,
+         int64_t elapsed_ns, struct jk_stat_result *ret_result, struct jk_error *err)
+{
+        struct jk_snapshot *snapshot;
+        struct jk_stat_result result;
+        int64_t cpu_ns;
+        int status, r;
+
+        status = jk_stat_child_reap(child, &cpu_ns);
+        r = jk_engine_tick(engine, err);
+        if (r < 0)
+                return r;
+
+        snapshot = jk_shelf_take(jk_engine_shelf(engine));
+        r = jk_stat_account(base, snapshot, child->cgroup, cpu_ns, elapsed_ns, &result);
+        jk_shelf_put_back(jk_engine_shelf(engine), snapshot);
+        if (r < 0)
+                return jk_fail(err, r, "out of memory");
+
+        result.wait_status = status;
+        result.still_running = jk_stat_child_clean_up(child);
+        *ret_result = result;
+        return 0;
+}
+
+/* One repetition: 0, or the exit status to leave with. */
+static int
+run_once(struct jk_engine *engine, const struct stat_options *given, char *argv[], int signal_fd,
+         struct jk_stat_result *ret_result, struct jk_error *no_cgroup)
+{
+        struct jk_snapshot *snapshot = jk_shelf_take(jk_engine_shelf(engine));
+        struct jk_stat_child child;
+        struct jk_stat_base base;
+        struct jk_error err = { "" };
+        int64_t started_ns;
+        int r;
+
+        r = jk_stat_child_start(&child, jk_engine_cgroups(engine),
+                                given->engine.root ? given->engine.root : "", own_cgroup(snapshot),
+                                argv, &err);
+        jk_shelf_put_back(jk_engine_shelf(engine), snapshot);
+        if (r == 0)
+                r = take_base(engine, &base, &err);
+        if (r < 0) {
+                fprintf(stderr, "joulekeeper stat: %s\n", err.message);
+                return JK_EXIT_FAILURE;
+        }
+
+        *no_cgroup = child.no_cgroup;
+        started_ns = jk_monotonic_ns();
+        r = jk_stat_child_go(&child);
+        if (r > 0)
+                return exec_failure(&child, argv[0], r);
+
+        r = watch(engine, &child, signal_fd, given->engine.interval_ns, &err);
+        if (r == 0)
+                r = conclude(engine, &child, &base, jk_monotonic_ns() - started_ns, ret_result,
+                             &err);
+        if (r < 0) {
+                fprintf(stderr, "joulekeeper stat: %s\n", err.message);
+                return JK_EXIT_FAILURE;
+        }
+
+        return 0;
+}
+
+/* ---- all of them ---- */
+
+static int
+open_signals(void)
+{
+        sigset_t passed;
+
+        sigemptyset(&passed);
+        sigaddset(&passed, SIGINT);
+        sigaddset(&passed, SIGQUIT);
+        sigaddset(&passed, SIGTERM);
+        sigaddset(&passed, SIGHUP);
+        sigaddset(&passed, SIGUSR1);
+        sigaddset(&passed, SIGUSR2);
+        sigprocmask(SIG_BLOCK, &passed, NULL);
+        return signalfd(-1, &passed, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int
+print_report(const struct stat_options *given, struct jk_stat_report *report)
+{
+        jk_autofclose FILE *file = NULL;
+        FILE *out = stderr;
+
+        if (given->output && strcmp(given->output, "-") == 0)
+                out = stdout;
+        else if (given->output)
+                out = file = fopen(given->output, "we");
+        if (!out) {
+                fprintf(stderr, "joulekeeper stat: cannot write %s: %m\n", given->output);
+                return -1;
+        }
+
+        if (given->json)
+                return jk_stat_print_json(out, report);
+
+        jk_stat_print_table(out, report);
+        return 0;
+}
+
+/* As a shell tells it. */
+static int
+exit_status(int wait_status)
+{
+        return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+static int
+run_all(struct jk_engine *engine, const struct stat_options *given, char *argv[])
+{
+        jk_autofree struct jk_stat_result *results = calloc((size_t)given->repeat, sizeof *results);
+        jk_autoclose int signal_fd = open_signals();
+        struct jk_stat_report report = { .argv = argv, .results = results };
+        struct jk_error no_cgroup = { "" };
+        struct jk_snapshot *last;
+        int status = 0;
+
+        if (!results || signal_fd < 0) {
+                fprintf(stderr, "joulekeeper stat: %m\n");
+                return JK_EXIT_FAILURE;
+        }
+
+        for (size_t i = 0; i < (size_t)given->repeat && status == 0; i++) {
+                status = run_once(engine, given, argv, signal_fd, &results[i], &no_cgroup);
+                if (status != 0)
+                        return status;
+                report.n_results++;
+                /* A command that was interrupted is not started again. */
+                if (WIFSIGNALED(results[i].wait_status))
+                        break;
+        }
+
+        last = jk_shelf_take(jk_engine_shelf(engine));
+        report.status = &last->status;
+        report.no_cgroup = no_cgroup.message;
+        if (print_report(given, &report) < 0)
+                status = JK_EXIT_FAILURE;
+        jk_shelf_put_back(jk_engine_shelf(engine), last);
+
+        if (status == 0)
+                status = exit_status(results[report.n_results - 1].wait_status);
+        for (size_t i = 0; i < report.n_results; i++)
+                free(results[i].zones);
+        return status;
+}
+
+static int
+stat_main(const struct jk_command *command, int argc, char *argv[])
+{
+        struct stat_options given = { .engine = JK_ENGINE_DEFAULTS, .repeat = 1 };
+        struct jk_engine *engine;
+        struct jk_error err = { "" };
+        int first, r;
+
+        given.engine.interval_ns = 100 * JK_NS_PER_MS;
+        jk_log_set_level(JK_LOG_ERROR); /* what is missing is said under the table */
+
+        first = jk_options_parse(command, options, JK_COUNT(options), argc, argv, set_option,
+                                 &given);
+        if (first < 0)
+                return -1 - first;
+        if (first == argc)
+                return jk_usage_error(command, "give the command to run: joulekeeper stat -- make");
+
+        r = jk_engine_open(&given.engine, &engine, &err);
+        if (r == 0)
+                r = jk_engine_tick(engine, &err); /* baselines */
+        if (r < 0) {
+                fprintf(stderr, "joulekeeper stat: %s\n", err.message);
+                return JK_EXIT_FAILURE;
+        }
+
+        r = run_all(engine, &given, argv + first);
+        jk_engine_close(engine);
+        return r;
+}
+
+const struct jk_command jk_command_stat = {
+        .name = "stat",
+        .arguments = "[OPTION…] [--] COMMAND [ARGUMENT…]",
+        .summary = "run a command and say what energy it used",
+        .main = stat_main,
+};

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of `joulekeeper stat` share: stat.c runs the repetitions, stat-child.c the
+ * command, stat-account.c finds its energy in the books, stat-print.c shows it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "engine/engine.h"
+
+/* ---- the command (stat-child.c) ---- */
+
+struct jk_stat_child {
+        pid_t pid;
+        int go_fd;     /* a byte here lets it exec */
+        int failed_fd; /* errno comes here if exec fails; closes if it succeeds */
+        int pid_fd;    /* readable when it has ended */
+
+        /* the cgroup made for it, so that every descendant is seen: relative to the mount; empty if
+         * none could be made, and then why */
+        int mount_fd;
+        char cgroup[4096];
+        char parent[4096];
+        struct jk_error no_cgroup;
+};
+
+/* Fork; the child waits for jk_stat_child_go(). own_cgroup: path of this process' cgroup in the
+ * hierarchy that the engine keeps its books in, or NULL. */
+int jk_stat_child_start(struct jk_stat_child *child, struct jk_cgroups *cgroups, const char *root,
+                        const char *own_cgroup, char *argv[], struct jk_error *err);
+
+/* Let it exec: 0, or the errno of exec. */
+int jk_stat_child_go(struct jk_stat_child *child);
+
+/* Reap it: its wait status, and CPU time of itself and all descendants that were waited for. */
+int jk_stat_child_reap(struct jk_stat_child *child, int64_t *ret_cpu_ns);
+
+/* Remove its cgroup, moving what still runs there back to the parent: how many processes that were.
+ */
+size_t jk_stat_child_clean_up(struct jk_stat_child *child);
+
+/* ---- one run's figures (stat-account.c) ---- */
+
+struct jk_stat_zone {
+        char name[JK_ZONE_NAME_SIZE];
+        enum jk_provenance provenance;
+        bool counted;
+        double command_j, machine_j, idle_j;
+        double uncertainty_pct; /* of command_j */
+};
+
+struct jk_stat_result {
+        double elapsed_s, cpu_s;
+        size_t n_zones;
+        struct jk_stat_zone *zones;
+        double command_j, machine_j, idle_j; /* over disjoint zones */
+        double uncertainty_pct;
+        size_t still_running;
+        int wait_status;
+};
+
+/* Totals at the start of a run, to be subtracted. */
+struct jk_stat_base {
+        size_t n_zones;
+        int64_t measured_uj[JK_ZONES_MAX], idle_uj[JK_ZONES_MAX], unattributed_uj[JK_ZONES_MAX];
+        int64_t machine_uj;
+        uint64_t busy_ns;
+};
+
+void jk_stat_base_take(const struct jk_snapshot *snapshot, struct jk_stat_base *ret_base);
+
+/* The command's figures between base and snapshot. With a cgroup, what was booked to it and to all
+ * below it; without, the part of the dynamic energy that its CPU time is of all CPU time. Zones are
+ * allocated; free result->zones. */
+int jk_stat_account(const struct jk_stat_base *base, const struct jk_snapshot *snapshot,
+                    const char *cgroup, int64_t reaped_cpu_ns, int64_t elapsed_ns,
+                    struct jk_stat_result *ret_result);
+
+/* ---- showing (stat-print.c) ---- */
+
+struct jk_stat_report {
+        char **argv;
+        const struct jk_stat_result *results;
+        size_t n_results;
+        const struct jk_status *status; /* of the engine */
+        const char *no_cgroup; /* why there is no cgroup for the command; empty if there is */
+        bool root;
+};
+
+void jk_stat_print_table(FILE *out, const struct jk_stat_report *report);
+int jk_stat_print_json(FILE *out, const struct jk_stat_report *report);
