@@ -110,6 +110,8 @@ add_up(struct node *node, const struct jk_row *row)
         if (!isnan(row->cpu_pct))
                 node->row.cpu_pct =
                         (isnan(node->row.cpu_pct) ? 0 : node->row.cpu_pct) + row->cpu_pct;
+        if (row->provenance != JK_MEASURED)
+                node->row.provenance = row->provenance;
         if (!(row->flags & JK_ENTRY_ENDED))
                 node->row.flags &= ~(uint32_t)JK_ENTRY_ENDED;
         if (isfinite(row->uncertainty_pct) && row->energy_uj > 0) {

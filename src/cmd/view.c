@@ -12,25 +12,25 @@
 
 #include "base/array.h"
 
-static const char *const sort_names[JK_SORT_MAX] = {
-        [JK_SORT_WATTS] = "watts", [JK_SORT_ENERGY] = "energy", [JK_SORT_CPU] = "cpu",
-        [JK_SORT_NAME] = "name",   [JK_SORT_PID] = "pid",
+static const char *const order_names[JK_ORDER_MAX] = {
+        [JK_ORDER_WATTS] = "watts", [JK_ORDER_ENERGY] = "energy", [JK_ORDER_CPU] = "cpu",
+        [JK_ORDER_NAME] = "name",   [JK_ORDER_PID] = "pid",
 };
 
 const char *
-jk_sort_name(enum jk_sort sort)
+jk_order_name(enum jk_order order)
 {
-        return sort >= 0 && sort < JK_SORT_MAX ? sort_names[sort] : "invalid";
+        return order >= 0 && order < JK_ORDER_MAX ? order_names[order] : "invalid";
 }
 
-enum jk_sort
-jk_sort_parse(const char *name)
+enum jk_order
+jk_order_parse(const char *name)
 {
-        for (int i = 0; i < JK_SORT_MAX; i++)
-                if (strcmp(name, sort_names[i]) == 0)
-                        return (enum jk_sort)i;
+        for (int i = 0; i < JK_ORDER_MAX; i++)
+                if (strcmp(name, order_names[i]) == 0)
+                        return (enum jk_order)i;
 
-        return JK_SORT_INVALID;
+        return JK_ORDER_INVALID;
 }
 
 void
@@ -128,6 +128,24 @@ spans_ticks(const struct jk_view *view)
                view->snapshot->time.monotonic_ns > view->previous_ns;
 }
 
+/* The meters' errors by what each counted, as if they had one cause: they do not cancel. */
+static void
+add_up_machine(struct jk_view *view)
+{
+        double error = 0;
+
+        view->machine_uj = 0;
+        for (size_t z = 0; z < view->n_zones; z++) {
+                const struct jk_zone_entry *entry = &view->snapshot->zones[z];
+
+                if (!view->counted[z])
+                        continue;
+                view->machine_uj += (double)entry->measured_uj;
+                error += (double)entry->measured_uj * entry->zone.uncertainty_pct;
+        }
+        view->machine_uncertainty_pct = view->machine_uj > 0 ? error / view->machine_uj : NAN;
+}
+
 static void
 observe_zones(struct jk_view *view)
 {
@@ -136,11 +154,7 @@ observe_zones(struct jk_view *view)
 
         view->n_zones = snapshot->n_zones < JK_ZONES_MAX ? snapshot->n_zones : JK_ZONES_MAX;
         find_disjoint(view);
-        view->machine_uj = 0;
-        for (size_t z = 0; z < view->n_zones; z++)
-                if (view->counted[z])
-                        view->machine_uj += (double)snapshot->zones[z].measured_uj;
-
+        add_up_machine(view);
         view->n_zones = 0;
         list_zones_in(view, -1, 0);
         view->machine_w = snapshot->machine_w;
@@ -302,6 +316,7 @@ observe_accounts(struct jk_view *view, enum jk_dimension dimension)
                         .energy_uj = total_uj(view, entry),
                         .cpu_pct = NAN,
                         .uncertainty_pct = entry->uncertainty_pct,
+                        .provenance = entry->provenance,
                 };
                 observe_rates(view, row);
                 view->sums_w[dimension] += row->watts;
@@ -372,6 +387,13 @@ forget_if_restarted(struct jk_view *view)
         view->started_ns = snapshot->status.started_realtime_ns;
 }
 
+bool
+jk_view_is_news(const struct jk_view *view, const struct jk_snapshot *snapshot)
+{
+        return !view->snapshot || snapshot->sequence != view->previous_sequence ||
+               snapshot->status.started_realtime_ns != view->started_ns;
+}
+
 int
 jk_view_observe(struct jk_view *view, struct jk_snapshot *snapshot)
 {
@@ -439,16 +461,16 @@ pid_of(const struct jk_row *row)
 }
 
 static int
-compare_by(enum jk_sort sort, const struct jk_row *a, const struct jk_row *b)
+compare_by(enum jk_order order, const struct jk_row *a, const struct jk_row *b)
 {
-        switch (sort) {
-        case JK_SORT_ENERGY:
+        switch (order) {
+        case JK_ORDER_ENERGY:
                 return compare_falling(a->energy_uj, b->energy_uj);
-        case JK_SORT_CPU:
+        case JK_ORDER_CPU:
                 return compare_falling(a->cpu_pct, b->cpu_pct);
-        case JK_SORT_NAME:
+        case JK_ORDER_NAME:
                 return strcasecmp(a->name, b->name);
-        case JK_SORT_PID:
+        case JK_ORDER_PID:
                 return (pid_of(a) > pid_of(b)) - (pid_of(a) < pid_of(b));
         default:
                 return compare_falling(a->watts, b->watts);
@@ -460,9 +482,9 @@ jk_rows_compare(const struct jk_row *a, const struct jk_row *b,
                 const struct jk_view_options *options)
 {
         /* The same order for the same numbers, or rows would jump about. */
-        static const enum jk_sort ties[] = { JK_SORT_WATTS, JK_SORT_ENERGY, JK_SORT_NAME,
-                                             JK_SORT_PID };
-        int order = compare_by(options->sort, a, b);
+        static const enum jk_order ties[] = { JK_ORDER_WATTS, JK_ORDER_ENERGY, JK_ORDER_NAME,
+                                              JK_ORDER_PID };
+        int order = compare_by(options->order, a, b);
 
         if (options->reversed)
                 order = -order;

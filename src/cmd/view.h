@@ -11,18 +11,18 @@
 #include "base/text.h"
 #include "ledger/snapshot.h"
 
-enum jk_sort {
-        JK_SORT_WATTS,
-        JK_SORT_ENERGY,
-        JK_SORT_CPU,
-        JK_SORT_NAME,
-        JK_SORT_PID,
-        JK_SORT_MAX,
-        JK_SORT_INVALID = -1,
+enum jk_order {
+        JK_ORDER_WATTS,
+        JK_ORDER_ENERGY,
+        JK_ORDER_CPU,
+        JK_ORDER_NAME,
+        JK_ORDER_PID,
+        JK_ORDER_MAX,
+        JK_ORDER_INVALID = -1,
 };
 
-const char *jk_sort_name(enum jk_sort sort);  /* "watts" */
-enum jk_sort jk_sort_parse(const char *name); /* or JK_SORT_INVALID */
+const char *jk_order_name(enum jk_order order); /* "watts" */
+enum jk_order jk_order_parse(const char *name); /* or JK_ORDER_INVALID */
 
 struct jk_row {
         uint64_t key; /* stable from snapshot to snapshot */
@@ -35,6 +35,7 @@ struct jk_row {
         double energy_uj;
         double cpu_pct;         /* of one CPU; NaN: not known, or not a thing that has CPU time */
         double uncertainty_pct; /* NaN: not known */
+        enum jk_provenance provenance;
         /* in the tree only */
         unsigned int depth;
         bool parent, collapsed;
@@ -49,7 +50,7 @@ struct jk_zone_view {
 
 struct jk_view_options {
         enum jk_dimension dimension;
-        enum jk_sort sort;
+        enum jk_order order;
         bool reversed;
         bool tree;                      /* of cgroups; only with JK_DIMENSION_CGROUP */
         bool all;                       /* those that used nothing now, too */
@@ -74,6 +75,7 @@ struct jk_view {
         struct jk_zone_view zones[JK_ZONES_MAX]; /* parents before their children */
         size_t n_zones;
         double machine_w;
+        double machine_uncertainty_pct;  /* of its meters; NaN: not known */
         double machine_uj;               /* disjoint zones: what the rows of a dimension add to */
         double sums_w[JK_DIMENSION_MAX]; /* per dimension */
         double idle_w, kernel_w, unattributed_w; /* what the sum of MACHINE consists of */
@@ -100,6 +102,9 @@ struct jk_view {
 
 /* Zero-initialised is empty. */
 void jk_view_free(struct jk_view *view);
+
+/* Whether a snapshot shows another tick than the view does. */
+bool jk_view_is_news(const struct jk_view *view, const struct jk_snapshot *snapshot);
 
 /* Take over a snapshot; the one before it is the base of CPU percent. 0 or -ENOMEM. */
 int jk_view_observe(struct jk_view *view, struct jk_snapshot *snapshot);

@@ -110,11 +110,11 @@ rows_are_sorted_by_each_key(void **state)
         assert_order(&f, "idle a b kernel-irq C");
         arrange(&f, (struct jk_view_options){ .all = true, .reversed = true });
         assert_order(&f, "C kernel-irq b a idle");
-        arrange(&f, (struct jk_view_options){ .all = true, .sort = JK_SORT_ENERGY });
+        arrange(&f, (struct jk_view_options){ .all = true, .order = JK_ORDER_ENERGY });
         assert_order(&f, "idle b C a kernel-irq");
-        arrange(&f, (struct jk_view_options){ .all = true, .sort = JK_SORT_NAME });
+        arrange(&f, (struct jk_view_options){ .all = true, .order = JK_ORDER_NAME });
         assert_order(&f, "a b C idle kernel-irq");
-        arrange(&f, (struct jk_view_options){ .all = true, .sort = JK_SORT_PID });
+        arrange(&f, (struct jk_view_options){ .all = true, .order = JK_ORDER_PID });
         assert_order(&f, "idle kernel-irq C b a");
         close_fixture(&f);
 }
