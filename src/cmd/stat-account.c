@@ -9,9 +9,13 @@
 
 #include "cmd/stat.h"
 
-/* Counters of energy are updated about once in a millisecond, at a time of their own (Intel's and
- * AMD's manuals say so of RAPL), so either end of a run may be off by that much. */
-#define METER_PERIOD_S 1e-3
+/* How much either end of a run may be off. Counters of energy are updated about once in a
+ * millisecond, at a time of their own (RAPL's time unit is 1/1024 s); an estimate sees CPU time in
+ * ticks of 10 ms. */
+static const double period_s[JK_PROVENANCE_MAX] = {
+        [JK_MEASURED] = 1e-3,
+        [JK_MODELLED] = 10e-3,
+};
 
 static int64_t
 machine_row(const struct jk_snapshot *snapshot, enum jk_machine_account account, size_t zone)
@@ -109,8 +113,8 @@ add_zone(const struct jk_stat_base *base, const struct jk_snapshot *snapshot, si
         struct jk_stat_zone *zone = &result->zones[z];
         double resolution_pct = 0;
 
-        if (entry->zone.provenance == JK_MEASURED && result->elapsed_s > 0)
-                resolution_pct = 100 * METER_PERIOD_S / result->elapsed_s;
+        if (result->elapsed_s > 0)
+                resolution_pct = 100 * period_s[entry->zone.provenance] / result->elapsed_s;
 
         memcpy(zone->name, entry->zone.name, sizeof zone->name);
         zone->provenance = entry->zone.provenance;
@@ -118,14 +122,17 @@ add_zone(const struct jk_stat_base *base, const struct jk_snapshot *snapshot, si
         zone->command_j = (double)energy_uj / 1e6;
         zone->machine_j = (double)(entry->measured_uj - base->measured_uj[z]) / 1e6;
         zone->idle_j = (double)(machine_row(snapshot, JK_MACHINE_IDLE, z) - base->idle_uj[z]) / 1e6;
-        zone->uncertainty_pct = fmin(hypot(entry->uncertainty_pct, resolution_pct), 100);
+        zone->uncertainty_pct = zone->machine_j > 0
+                                        ? fmin(hypot(entry->uncertainty_pct, resolution_pct), 100)
+                                        : NAN; /* it was not seen at all */
 
         if (!zone->counted)
                 return;
         result->command_j += zone->command_j;
         result->machine_j += zone->machine_j;
         result->idle_j += zone->idle_j;
-        result->uncertainty_pct += zone->command_j * zone->uncertainty_pct;
+        if (zone->command_j > 0)
+                result->uncertainty_pct += zone->command_j * zone->uncertainty_pct;
 }
 
 int

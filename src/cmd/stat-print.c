@@ -63,7 +63,7 @@ zone_idle(const struct jk_stat_result *r, size_t z)
 static double
 zone_uncertainty(const struct jk_stat_result *r, size_t z)
 {
-        return z < r->n_zones ? r->zones[z].uncertainty_pct : 0;
+        return z < r->n_zones ? r->zones[z].uncertainty_pct : NAN;
 }
 
 static double
@@ -189,6 +189,18 @@ print_command(FILE *out, char **argv, const struct jk_glyphs *glyphs)
         }
 }
 
+/* A 0 that was not measured is said to be none. */
+static void
+print_unseen_zones(FILE *out, const struct jk_stat_report *report)
+{
+        for (size_t z = 0; z < report->results[0].n_zones; z++)
+                if (figure_of(report, zone_machine, z).mean == 0)
+                        fprintf(out,
+                                "  note: %s was not read in so short a time: its 0 J says nothing; "
+                                "let it run longer\n",
+                                report->results[0].zones[z].name);
+}
+
 /* What would be better, and how: one line each. */
 static void
 print_notes(FILE *out, const struct jk_stat_report *report)
@@ -203,6 +215,7 @@ print_notes(FILE *out, const struct jk_stat_report *report)
                         "  note: %zu of its processes still run; only their energy until now "
                         "is in the figures\n",
                         still_running);
+        print_unseen_zones(out, report);
         if (report->no_cgroup[0])
                 fprintf(out,
                         "  note: %s; its energy is told by CPU time, and without processes that "

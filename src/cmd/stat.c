@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
@@ -20,6 +21,7 @@
 #include "config/config.h"
 
 #define REPEAT_MAX 10000
+#define SETTLE_US  20000
 
 struct stat_options {
         struct jk_engine_options engine;
@@ -314,6 +316,19 @@ run_all(struct jk_engine *engine, const struct stat_options *given, char *argv[]
         return status;
 }
 
+/* Baselines, and a first reading of every meter: some take the time of a clock tick. */
+static int
+settle(struct jk_engine *engine, struct jk_error *err)
+{
+        int r = jk_engine_tick(engine, err);
+
+        if (r < 0)
+                return r;
+
+        usleep(SETTLE_US);
+        return jk_engine_tick(engine, err);
+}
+
 static int
 stat_main(const struct jk_command *command, int argc, char *argv[])
 {
@@ -334,7 +349,7 @@ stat_main(const struct jk_command *command, int argc, char *argv[])
 
         r = jk_engine_open(&given.engine, &engine, &err);
         if (r == 0)
-                r = jk_engine_tick(engine, &err); /* baselines */
+                r = settle(engine, &err);
         if (r < 0) {
                 fprintf(stderr, "joulekeeper stat: %s\n", err.message);
                 return JK_EXIT_FAILURE;
