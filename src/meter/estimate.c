@@ -164,13 +164,13 @@ read_zone(struct jk_meter *meter, size_t i, const struct load *load, int64_t ela
         struct jk_zone_reading reading = { 0 };
         double power_w;
 
-        if (!(load->total_ns > 0))
-                return reading; /* no time was counted: how busy they were is not known */
         if (!meter->begun[i] || elapsed_ns <= 0) {
                 meter->begun[i] = true;
                 reading.flags = JK_READING_REBASED;
                 return reading;
         }
+        if (!(load->total_ns > 0))
+                return reading; /* no time was counted: how busy they were is not known */
 
         power_w = jk_cpu_power_w(meter->row, load->busy_ns / load->total_ns) * load->n_cpus *
                   meter->threads_each;

@@ -324,10 +324,9 @@ find_zones(struct jk_meter *meter, int64_t interval_ns, struct jk_error *err)
                         any |= open_pmu(meter, p);
         if (!any)
                 return jk_fail(err, ENODEV,
-                               "perf: no power PMU in %s/" DEVICES
+                               "perf: no power PMU in " DEVICES
                                "; the kernel module rapl makes it, where the processor counts "
-                               "energy",
-                               meter->root->path);
+                               "energy");
 
         for (size_t e = 0; e < JK_COUNT(events); e++) {
                 int r = meter->pmus[events[e].pmu].mask_fd < 0 ? 0 : add_event(meter, e);
@@ -343,9 +342,8 @@ find_zones(struct jk_meter *meter, int64_t interval_ns, struct jk_error *err)
         }
         if (meter->n == 0)
                 return jk_fail(err, ENODEV,
-                               "perf: the power PMU in %s/" DEVICES
-                               " has no event of energy, as in most virtual machines",
-                               meter->root->path);
+                               "perf: the power PMU in " DEVICES
+                               " has no event of energy, as in most virtual machines");
 
         return 0;
 }

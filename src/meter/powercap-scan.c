@@ -268,12 +268,11 @@ open_counter(struct scan *scan, struct candidate *item)
         scan->failed = r;
         if (r == -EACCES || r == -EPERM)
                 jk_fail(scan->err, r,
-                        "powercap: %s/%s: permission denied; run as root or grant "
+                        "powercap: %s: permission denied; run as root or grant "
                         "CAP_DAC_READ_SEARCH",
-                        scan->root->path, path);
-        else
-                jk_fail(scan->err, r, "powercap: %s/%s: cannot be read: %m", scan->root->path,
                         path);
+        else
+                jk_fail(scan->err, r, "powercap: %s: cannot be read: %m", path);
 }
 
 static uint64_t
@@ -461,24 +460,21 @@ hand_over(struct scan *scan, struct jk_powercap_zone **ret_zones, size_t *ret_n)
 static int
 explain(const struct scan *scan, int listed)
 {
-        const char *root = scan->root->path;
-
         if (listed < 0 || scan->n_listed == 0)
                 return jk_fail(scan->err, ENODEV,
-                               "powercap: no RAPL zone in %s/" JK_POWERCAP_DIR
+                               "powercap: no RAPL zone in " JK_POWERCAP_DIR
                                "; the kernel module intel_rapl_msr makes them, on machines that "
-                               "are not virtual",
-                               root);
+                               "are not virtual");
         if (!jk_root_exists(scan->root, scan->items[0].path))
                 return jk_fail(scan->err, ENOENT,
-                               "powercap: %s/%s leads nowhere: a container hides "
+                               "powercap: %s leads nowhere: a container hides "
                                "sys/devices/virtual/powercap; run it privileged, or mount it",
-                               root, scan->items[0].path);
+                               scan->items[0].path);
         if (scan->failed)
                 return scan->failed; /* with its message */
 
         return jk_fail(scan->err, ENODEV,
-                       "powercap: the zones in %s/" JK_POWERCAP_DIR " are none of RAPL's", root);
+                       "powercap: the zones in " JK_POWERCAP_DIR " are none of RAPL's");
 }
 
 static bool
