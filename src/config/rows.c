@@ -4,49 +4,18 @@
  */
 #include "config/rows.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/array.h"
 #include "base/clock.h"
-#include "base/root.h"
 
-/* "ADDR:PORT", "[ADDR]:PORT" or "off". */
 static int
 check_listen(const char *value, struct jk_error *err)
 {
-        const char *colon = strrchr(value, ':');
-        size_t length = colon ? (size_t)(colon - value) : 0;
-        char address[INET6_ADDRSTRLEN + 2];
-        struct in6_addr unused;
-        uint64_t port;
-        int family = AF_INET;
+        union jk_address unused;
 
-        if (strcmp(value, "off") == 0)
-                return 0;
-        if (!colon || length == 0)
-                return jk_fail(err, EINVAL, "'%s': no port; write ADDR:PORT, [ADDR]:PORT or off",
-                               value);
-        if (jk_parse_u64(colon + 1, &port) < 0 || port > 65535)
-                return jk_fail(err, EINVAL, "'%s': the port must be a number from 0 to 65535",
-                               value);
-
-        if (length >= 2 && value[0] == '[' && value[length - 1] == ']') {
-                family = AF_INET6;
-                value++;
-                length -= 2;
-        }
-        if (length < sizeof address) {
-                memcpy(address, value, length);
-                address[length] = '\0';
-                if (inet_pton(family, address, &unused) == 1)
-                        return 0;
-        }
-
-        return jk_fail(err, EINVAL,
-                       "'%.*s' is no address; write a number such as 127.0.0.1, or [::1] in "
-                       "brackets",
-                       (int)length, value);
+        return strcmp(value, "off") == 0 ? 0 : jk_address_parse(value, &unused, err);
 }
 
 static int

@@ -4,60 +4,16 @@
  */
 #include "serve/listen.h"
 
-#include <arpa/inet.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/address.h"
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "base/root.h"
 
 #define BACKLOG 128
-
-static int
-wrong_form(const char *listen, struct jk_error *err)
-{
-        return jk_fail(err, EINVAL,
-                       "listen %s: not an address and port; give ADDR:PORT with a numeric address, "
-                       "as 127.0.0.1:9782, 0.0.0.0:9782 or [::1]:9782",
-                       listen);
-}
-
-int
-jk_listen_parse(const char *listen, union jk_address *ret_address, struct jk_error *err)
-{
-        const char *colon = strrchr(listen, ':');
-        char host[INET6_ADDRSTRLEN + 2];
-        union jk_address address = { 0 };
-        uint64_t port;
-        size_t length;
-
-        if (!colon || (size_t)(colon - listen) >= sizeof host || colon[1] < '0' || colon[1] > '9' ||
-            jk_parse_u64(colon + 1, &port) < 0 || port > UINT16_MAX)
-                return wrong_form(listen, err);
-
-        length = (size_t)(colon - listen);
-        memcpy(host, listen, length);
-        host[length] = '\0';
-
-        if (length >= 2 && host[0] == '[' && host[length - 1] == ']') {
-                host[length - 1] = '\0';
-                address.v6.sin6_family = AF_INET6;
-                address.v6.sin6_port = htons((uint16_t)port);
-                if (inet_pton(AF_INET6, host + 1, &address.v6.sin6_addr) != 1)
-                        return wrong_form(listen, err);
-        } else {
-                address.v4.sin_family = AF_INET;
-                address.v4.sin_port = htons((uint16_t)port);
-                if (inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host,
-                              &address.v4.sin_addr) != 1)
-                        return wrong_form(listen, err);
-        }
-
-        *ret_address = address;
-        return 0;
-}
 
 static const char *
 remedy_for(int code)
@@ -129,9 +85,11 @@ jk_listen_open(const char *listen, int *ret_fd, int *ret_port, struct jk_error *
         union jk_address address;
         int r, port = 0;
 
-        r = jk_listen_parse(listen, &address, err);
-        if (r < 0)
+        r = jk_address_parse(listen, &address, err);
+        if (r < 0) {
+                jk_error_prefix(err, "listen: ");
                 return r;
+        }
 
         fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0)

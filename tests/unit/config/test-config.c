@@ -235,18 +235,26 @@ static const struct {
                                "notice, info or debug" },
         { "meter: powrcap\n",
           "1: meter: 'powrcap': there is no such meter; did you mean powercap?" },
-        { "listen: 9782\n", "1: listen: '9782': no port; write ADDR:PORT, [ADDR]:PORT or off" },
-        { "listen: :9782\n", "1: listen: ':9782': no port; write ADDR:PORT, [ADDR]:PORT or off" },
+        { "listen: 9782\n", "1: listen: '9782' is no address and port; give ADDR:PORT with a "
+                            "numeric address, as 127.0.0.1:9782, 0.0.0.0:9782 or [::1]:9782" },
+        { "listen: :9782\n", "1: listen: ':9782' is no address and port; give ADDR:PORT with a "
+                             "numeric address, as 127.0.0.1:9782, 0.0.0.0:9782 or [::1]:9782" },
         { "listen: 1.2.3.4:70000\n",
-          "1: listen: '1.2.3.4:70000': the port must be a number from 0 to 65535" },
+          "1: listen: '1.2.3.4:70000' is no address and port; give ADDR:PORT with a numeric "
+          "address, as 127.0.0.1:9782, 0.0.0.0:9782 or [::1]:9782" },
         { "listen: 1.2.3.4:http\n",
-          "1: listen: '1.2.3.4:http': the port must be a number from 0 to 65535" },
-        { "listen: 1.2.3:80\n", "1: listen: '1.2.3' is no address; write a number such as "
-                                "127.0.0.1, or [::1] in brackets" },
-        { "listen: ::1:80\n", "1: listen: '::1' is no address; write a number such as 127.0.0.1, "
-                              "or [::1] in brackets" },
-        { "listen: '[]:80'\n", "1: listen: '' is no address; write a number such as 127.0.0.1, or "
-                               "[::1] in brackets" },
+          "1: listen: '1.2.3.4:http' is no address and port; give ADDR:PORT with a numeric "
+          "address, as 127.0.0.1:9782, 0.0.0.0:9782 or [::1]:9782" },
+        { "listen: 1.2.3:80\n",
+          "1: listen: '1.2.3:80' is no address and port; give ADDR:PORT with a numeric address, as "
+          "127.0.0.1:9782, 0.0.0.0:9782 or [::1]:9782" },
+        { "listen: ::1:80\n", "1: listen: '::1:80' is no address and port; give ADDR:PORT with a "
+                              "numeric address, as 127.0.0.1:9782, 0.0.0.0:9782 or [::1]:9782" },
+        { "listen: '[]:80'\n", "1: listen: '[]:80' is no address and port; give ADDR:PORT with a "
+                               "numeric address, as 127.0.0.1:9782, 0.0.0.0:9782 or [::1]:9782" },
+        { "listen: 'host:80'\n",
+          "1: listen: 'host:80' is no address and port; give ADDR:PORT with a numeric address, as "
+          "127.0.0.1:9782, 0.0.0.0:9782 or [::1]:9782" },
 
         /* the file as YAML */
         { "interval: 1s\n---\nroot: /\n",

@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/address.h"
+#include "base/address.h"
 #include "base/array.h"
 #include "serve/api-accounts.h"
 #include "serve/listen.h"
@@ -128,7 +130,7 @@ addresses_are_understood(void **state)
         for (size_t i = 0; i < JK_COUNT(rows); i++) {
                 union jk_address address;
                 struct jk_error err = { "" };
-                int r = jk_listen_parse(rows[i].listen, &address, &err);
+                int r = jk_address_parse(rows[i].listen, &address, &err);
 
                 if ((r == 0) != (rows[i].family != 0))
                         fail_msg("%s: %d %s", rows[i].listen, r, err.message);
