@@ -12,6 +12,7 @@
 static const struct jk_command *const commands[] = {
         &jk_command_stat,
         &jk_command_meters,
+        &jk_command_config,
         &jk_command_version,
 };
 
