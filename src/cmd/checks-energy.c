@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Checks: which meters work here, and whether what they say can be trusted.
+ */
+#include <fcntl.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "cmd/checks.h"
+#include "meter/meters.h"
+
+/* "package-0, dram-0". */
+static void
+zone_names(const struct jk_meters *meters, const char *source, struct jk_text *text)
+{
+        const struct jk_zone_table *table = jk_meters_zones(meters);
+
+        for (size_t i = 0; i < table->count; i++)
+                if (strcmp(table->zones[i].source, source) == 0)
+                        jk_text_printf(text, "%s%s", text->length ? ", " : "",
+                                       table->zones[i].name);
+}
+
+static void
+check_meter(struct jk_diagnosis *diagnosis, const struct jk_meters *meters,
+            const struct jk_meter_status *status)
+{
+        static const enum jk_check_state states[] = {
+                [JK_METER_WORKING] = JK_CHECK_OK,
+                [JK_METER_ABSENT] = JK_CHECK_NONE,
+                [JK_METER_FAILED] = JK_CHECK_LIMITED,
+                [JK_METER_UNUSED] = JK_CHECK_NONE,
+        };
+        jk_autotext struct jk_text zones = { 0 };
+
+        if (status->state == JK_METER_WORKING) {
+                zone_names(meters, status->ops->name, &zones);
+                jk_diagnosis_add(diagnosis, "energy", status->ops->name, JK_CHECK_OK, "%s",
+                                 zones.data ? zones.data : "no zones");
+        } else {
+                jk_diagnosis_message(diagnosis, "energy", status->ops->name, states[status->state],
+                                     status->error.message);
+        }
+}
+
+/* The sum of it: energy is counted, estimated, or not known at all. */
+static void
+check_power(struct jk_diagnosis *diagnosis, const struct jk_meters *meters)
+{
+        const struct jk_zone_table *table = jk_meters_zones(meters);
+
+        diagnosis->energy_seen = table->count > 0;
+        for (size_t i = 0; i < table->count; i++)
+                diagnosis->energy_counted |= table->zones[i].provenance == JK_MEASURED;
+
+        if (diagnosis->energy_counted) {
+                jk_diagnosis_add(diagnosis, "energy", "power", JK_CHECK_OK, "is measured");
+        } else if (diagnosis->energy_seen) {
+                jk_diagnosis_add(diagnosis, "energy", "power", JK_CHECK_LIMITED,
+                                 "is only modelled, ±%.0f %%: nothing here measures it",
+                                 table->zones[0].uncertainty_pct);
+                jk_diagnosis_remedy(diagnosis, "run on a machine with RAPL or a power sensor, or "
+                                               "make what the lines below name readable");
+        } else {
+                jk_diagnosis_add(diagnosis, "energy", "power", JK_CHECK_MISSING,
+                                 "cannot be known: no meter works");
+        }
+}
+
+static void
+check_meters(struct jk_diagnosis *diagnosis)
+{
+        const struct jk_meter_env env = { .root = diagnosis->root, .interval_ns = JK_NS_PER_S };
+        const struct jk_meter_status *status;
+        struct jk_meters *meters;
+        struct jk_error err;
+        size_t n;
+
+        if (jk_meters_open(&env, "auto", &meters, &err) < 0) {
+                jk_diagnosis_add(diagnosis, "energy", "meters", JK_CHECK_MISSING, "%s",
+                                 err.message);
+                return;
+        }
+
+        check_power(diagnosis, meters);
+        n = jk_meters_status(meters, &status);
+        for (size_t i = 0; i < n; i++)
+                check_meter(diagnosis, meters, &status[i]);
+        jk_meters_close(meters);
+}
+
+/* ---- energy filtering ---- */
+
+static int
+read_msr(const struct jk_root *root, off_t number, uint64_t *ret_value)
+{
+        jk_autoclose int fd = jk_root_open_file(root, "dev/cpu/0/msr");
+
+        if (fd < 0)
+                return fd;
+
+        return pread(fd, ret_value, sizeof *ret_value, number) == sizeof *ret_value ? 0 : -EIO;
+}
+
+/* Intel's answer to PLATYPUS (INTEL-SA-00389): with SGX on, or with ENERGY_FILTERING_ENABLE set,
+ * RAPL adds noise, and small differences mean nothing. IA32_ARCH_CAPABILITIES (0x10a) bit 11 says
+ * that there is such a control, IA32_MISC_PACKAGE_CTLS (0xbc) bit 0 that it is on. */
+static void
+check_filtering(struct jk_diagnosis *diagnosis)
+{
+        enum { ARCH_CAPABILITIES = 0x10a, MISC_PACKAGE_CTLS = 0xbc };
+        uint64_t capabilities = 0, controls = 0;
+
+        if (!diagnosis->energy_counted ||
+            !jk_root_exists(diagnosis->root, "sys/class/powercap/intel-rapl"))
+                return;
+
+        if (read_msr(diagnosis->root, ARCH_CAPABILITIES, &capabilities) == 0) {
+                bool on = capabilities & (1 << 11) &&
+                          read_msr(diagnosis->root, MISC_PACKAGE_CTLS, &controls) == 0 &&
+                          controls & 1;
+
+                jk_diagnosis_add(diagnosis, "energy", "filtering",
+                                 on ? JK_CHECK_LIMITED : JK_CHECK_OK,
+                                 on ? "RAPL adds noise against side channels: short tasks cannot "
+                                      "be told apart well"
+                                    : "off: RAPL adds no noise");
+        } else if (jk_cpu_flag(diagnosis->root, "sgx")) {
+                jk_diagnosis_add(diagnosis, "energy", "filtering", JK_CHECK_LIMITED,
+                                 "SGX is on, so RAPL may add noise against side channels");
+        } else {
+                jk_diagnosis_add(diagnosis, "energy", "filtering", JK_CHECK_NONE,
+                                 "no sign of it (SGX is off; modprobe msr would tell for sure)");
+                return;
+        }
+
+        if (diagnosis->findings[diagnosis->n - 1].state == JK_CHECK_LIMITED)
+                jk_diagnosis_remedy(diagnosis, "switch SGX and energy filtering off in the "
+                                               "firmware's set-up, if you need neither");
+}
+
+void
+jk_check_energy(struct jk_diagnosis *diagnosis)
+{
+        check_meters(diagnosis);
+        check_filtering(diagnosis);
+}

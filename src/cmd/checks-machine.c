@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Checks: what kind of machine this is, and what on it changes how far the numbers can be trusted.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "cmd/checks.h"
+#include "serve/serve.h"
+
+/* ---- virtual machine, container ---- */
+
+/* ": QEMU Standard PC", or nothing where the firmware does not say. */
+static const char *
+maker(const struct jk_root *root, char *buffer, size_t size)
+{
+        char vendor[64] = "", product[64] = "";
+
+        jk_root_read(root, "sys/class/dmi/id/sys_vendor", vendor, sizeof vendor);
+        jk_root_read(root, "sys/class/dmi/id/product_name", product, sizeof product);
+        snprintf(buffer, size, "%s%s%s%s", *vendor || *product ? ": " : "", vendor,
+                 *vendor && *product ? " " : "", product);
+        return buffer;
+}
+
+static void
+check_virtual(struct jk_diagnosis *diagnosis)
+{
+        bool virtual = jk_cpu_flag(diagnosis->root, "hypervisor") ||
+                       jk_root_exists(diagnosis->root, "sys/hypervisor/type");
+        char made[160];
+
+        maker(diagnosis->root, made, sizeof made);
+        if (!virtual) {
+                jk_diagnosis_add(diagnosis, "machine", "kind", JK_CHECK_OK, "bare metal%s", made);
+        } else if (diagnosis->energy_counted) {
+                jk_diagnosis_add(diagnosis, "machine", "kind", JK_CHECK_OK, "virtual machine%s",
+                                 made);
+        } else {
+                jk_diagnosis_add(diagnosis, "machine", "kind", JK_CHECK_LIMITED,
+                                 "virtual machine%s; the meters are the host's", made);
+                jk_diagnosis_remedy(diagnosis, "measure on the host");
+        }
+}
+
+/* The initial pid namespace has a fixed inode number: PROC_PID_INIT_INO in the kernel's
+ * include/linux/proc_ns.h. In another one the host's other tasks are out of sight. */
+static void
+check_container(struct jk_diagnosis *diagnosis)
+{
+        char namespace[64] = "";
+        ssize_t n = readlink("/proc/self/ns/pid", namespace, sizeof namespace - 1);
+
+        if (n > 0 && strcmp(namespace, "pid:[4026531836]") != 0) {
+                jk_diagnosis_add(diagnosis, "machine", "container", JK_CHECK_LIMITED,
+                                 "this is a pid namespace of its own: tasks outside are not seen");
+                jk_diagnosis_remedy(diagnosis, "run on the host, or share its pid namespace "
+                                               "(--pid=host, hostPID: true)");
+        } else {
+                jk_diagnosis_add(diagnosis, "machine", "container", JK_CHECK_OK,
+                                 "all tasks of the machine are in sight");
+        }
+}
+
+/* ---- clocks ---- */
+
+static void
+check_frequency(struct jk_diagnosis *diagnosis)
+{
+        char driver[64] = "";
+
+        if (jk_root_read(diagnosis->root, "sys/devices/system/cpu/cpu0/cpufreq/scaling_driver",
+                         driver, sizeof driver) > 0)
+                jk_diagnosis_add(diagnosis, "machine", "frequency", JK_CHECK_OK, "cpufreq, %s",
+                                 driver);
+        else
+                jk_diagnosis_add(diagnosis, "machine", "frequency", JK_CHECK_NONE,
+                                 "no cpufreq: the frequency of the CPUs is not known");
+}
+
+static void
+check_clock(struct jk_diagnosis *diagnosis)
+{
+        static const char *const slow[] = { "hpet", "acpi_pm", "jiffies", "refined-jiffies",
+                                            "pit" };
+        char source[64] = "";
+
+        if (jk_root_read(diagnosis->root,
+                         "sys/devices/system/clocksource/clocksource0/current_clocksource", source,
+                         sizeof source) <= 0)
+                return;
+
+        for (size_t i = 0; i < JK_COUNT(slow); i++)
+                if (strcmp(source, slow[i]) == 0) {
+                        jk_diagnosis_add(diagnosis, "machine", "clock", JK_CHECK_LIMITED,
+                                         "%s, which is slow to read: the kernel found the CPU's "
+                                         "own clock unsteady",
+                                         source);
+                        jk_diagnosis_remedy(diagnosis, "look for \"clocksource\" in dmesg");
+                        return;
+                }
+        jk_diagnosis_add(diagnosis, "machine", "clock", JK_CHECK_OK, "%s", source);
+}
+
+/* ---- HTTP ---- */
+
+/* Start a server as the agent would, and stop it at once. */
+static void
+check_port(struct jk_diagnosis *diagnosis)
+{
+        const struct jk_serve_options options = { .listen = diagnosis->listen };
+        struct jk_server *server;
+        struct jk_shelf shelf;
+        struct jk_error err;
+        int r;
+
+        jk_shelf_init(&shelf);
+        r = jk_serve_start(&options, &shelf, &server, &err);
+        if (r < 0) {
+                jk_diagnosis_add(diagnosis, "machine", "HTTP",
+                                 r == -EADDRINUSE ? JK_CHECK_NONE : JK_CHECK_LIMITED, "%s",
+                                 err.message);
+        } else {
+                jk_serve_stop(server);
+                jk_diagnosis_add(diagnosis, "machine", "HTTP", JK_CHECK_OK, "%s is free",
+                                 diagnosis->listen);
+        }
+        jk_shelf_destroy(&shelf);
+}
+
+void
+jk_check_machine(struct jk_diagnosis *diagnosis)
+{
+        check_virtual(diagnosis);
+        check_container(diagnosis);
+        check_frequency(diagnosis);
+        check_clock(diagnosis);
+        check_port(diagnosis);
+}
