@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of the agent share.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "cmd/agent.h"
+#include "engine/engine.h"
+#include "serve/serve.h"
+
+struct jk_agent {
+        const struct jk_settings *settings;
+        struct jk_config config; /* in force */
+        struct jk_engine *engine;
+        struct jk_server *server; /* NULL: listen is "off" */
+        pthread_t thread;
+        bool ticking;     /* the thread runs */
+        int stop_fd;      /* eventfd: readable once the thread is to end */
+        int signal_fd;    /* signalfd */
+        sigset_t outside; /* the signal mask before */
+};

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the agent says when it starts: what it measures and how, what is missing and what would
+ * help, and where to look. It reads the first snapshot, as every other reader does.
+ */
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cmd/agent-internal.h"
+#include "cmd/wrap.h"
+
+enum { INDENT = 12 };
+
+static void row(FILE *out, const char *label, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+/* "  meters    …", or without a label a further line of the row above. */
+static void
+row(FILE *out, const char *label, const char *format, ...)
+{
+        jk_autotext struct jk_text text = { 0 };
+        char message[1024];
+        va_list arguments;
+
+        va_start(arguments, format);
+        vsnprintf(message, sizeof message, format, arguments);
+        va_end(arguments);
+        jk_text_utf8(&text, message);
+
+        fprintf(out, "  %-*s", INDENT - 2, label);
+        jk_print_wrapped(out, text.failed || !text.data ? "" : text.data, INDENT);
+}
+
+/* Zones of one meter: "package-0, dram-0 (modelled, ±30 %)". */
+static void
+zones_of(const struct jk_snapshot *snapshot, const char *meter, struct jk_text *text)
+{
+        for (size_t i = 0; i < snapshot->n_zones; i++) {
+                const struct jk_zone *zone = &snapshot->zones[i].zone;
+
+                if (strcmp(zone->source, meter) != 0)
+                        continue;
+                jk_text_printf(text, "%s%s", text->length ? ", " : "", zone->name);
+                if (zone->provenance != JK_MEASURED)
+                        jk_text_printf(text, " (%s, ±%.0f %%)",
+                                       jk_provenance_name(zone->provenance), zone->uncertainty_pct);
+        }
+}
+
+static void
+report_meters(FILE *out, const struct jk_snapshot *snapshot)
+{
+        const char *label = "meters";
+
+        for (size_t i = 0; i < snapshot->status.n_meters; i++) {
+                const struct jk_meter_report *meter = &snapshot->status.meters[i];
+                jk_autotext struct jk_text zones = { 0 };
+
+                if (meter->n_zones == 0)
+                        continue;
+                zones_of(snapshot, meter->name, &zones);
+                row(out, label, "%s: %s", meter->name, zones.data ? zones.data : "");
+                label = "";
+        }
+        if (*label)
+                row(out, label, "none: nothing will be booked");
+}
+
+/* A meter that this machine does not have is worth a line only where nothing measures at all; one
+ * that it has and that cannot be read always is. */
+static void
+report_missing(FILE *out, const struct jk_snapshot *snapshot)
+{
+        const struct jk_status *status = &snapshot->status;
+        const char *label = "missing";
+        bool measured = false;
+
+        for (size_t i = 0; i < snapshot->n_zones; i++)
+                measured |= snapshot->zones[i].zone.provenance == JK_MEASURED;
+
+        for (size_t i = 0; i < status->n_meters; i++) {
+                bool absent = strcmp(status->meters[i].state, "absent") == 0;
+
+                if (strcmp(status->meters[i].state, "failed") != 0 && !(absent && !measured))
+                        continue;
+                row(out, label, "%s", status->meters[i].message);
+                label = "";
+        }
+        if (*status->activity_missing)
+                row(out, label, "%s", status->activity_missing);
+}
+
+/* An interval in which a counter may wrap twice loses energy unseen. */
+static void
+report_horizon(FILE *out, const struct jk_agent *agent)
+{
+        double horizon_s = jk_meters_horizon_s(jk_engine_meters(agent->engine));
+        char interval[JK_DURATION_SIZE];
+
+        if ((double)agent->config.interval_ns / 1e9 > horizon_s)
+                row(out, "warning",
+                    "the interval (%s) is longer than the fastest counter takes to wrap (%.0f s); "
+                    "energy will be lost: choose a shorter one",
+                    jk_config_format_duration(agent->config.interval_ns, interval), horizon_s);
+}
+
+/* An address that listens everywhere is looked at from here. */
+static void
+report_address(FILE *out, const struct jk_agent *agent)
+{
+        const char *listen = agent->config.listen;
+        int length = (int)(strrchr(listen, ':') - listen);
+        bool any4 = strncmp(listen, "0.0.0.0:", 8) == 0, any6 = strncmp(listen, "[::]:", 5) == 0;
+
+        fprintf(out, "  %-*shttp://%.*s:%d/\n", INDENT - 2, "look at",
+                any4   ? 9
+                : any6 ? 5
+                       : length,
+                any4   ? "127.0.0.1"
+                : any6 ? "[::1]"
+                       : listen,
+                jk_serve_port(agent->server));
+}
+
+void
+jk_agent_report(struct jk_agent *agent, FILE *out)
+{
+        struct jk_shelf *shelf = jk_engine_shelf(agent->engine);
+        struct jk_snapshot *snapshot = jk_shelf_take(shelf);
+        char interval[JK_DURATION_SIZE];
+
+        if (!snapshot)
+                return;
+
+        fprintf(out, "joulekeeper %s, every %s\n\n", JK_VERSION,
+                jk_config_format_duration(agent->config.interval_ns, interval));
+        report_meters(out, snapshot);
+        row(out, "activity", "%s: %s", snapshot->status.activity, snapshot->status.activity_detail);
+        row(out, "cgroups", "%s", snapshot->status.cgroups);
+        row(out, "model", "%s", snapshot->status.model);
+        report_missing(out, snapshot);
+        report_horizon(out, agent);
+        jk_shelf_put_back(shelf, snapshot);
+
+        fputc('\n', out);
+        if (agent->server)
+                report_address(out, agent);
+        fprintf(out, "  %-*sjoulekeeper top\n", INDENT - 2, agent->server ? "or run" : "run");
+        fflush(out);
+}
