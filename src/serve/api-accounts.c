@@ -200,9 +200,9 @@ write_inherited(struct jk_json *json, const struct jk_snapshot *snapshot,
         jk_json_close_object(json);
 }
 
-static void
-write_account(struct jk_json *json, const struct jk_snapshot *snapshot,
-              const struct jk_entry *entry)
+void
+jk_api_account(struct jk_json *json, const struct jk_snapshot *snapshot,
+               const struct jk_entry *entry)
 {
         char id[ID_SIZE];
 
@@ -281,8 +281,8 @@ jk_render_accounts(const struct jk_request *request, struct jk_reply *reply)
         json = jk_api_open(request, reply);
         jk_json_open_array(&json, "accounts");
         for (size_t i = 0; i < rank->n; i++)
-                write_account(&json, snapshot,
-                              &snapshot->entries[query.dimension][rank->items[i].index]);
+                jk_api_account(&json, snapshot,
+                               &snapshot->entries[query.dimension][rank->items[i].index]);
         jk_json_close_array(&json);
         write_left_out(&json, snapshot, query.dimension, rank);
         jk_api_close(&json);

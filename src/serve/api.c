@@ -24,16 +24,23 @@ jk_api_begin(const struct jk_request *request, struct jk_reply *reply, struct jk
         return true;
 }
 
+void
+jk_api_envelope(struct jk_json *json, const struct jk_snapshot *snapshot)
+{
+        jk_json_open_object(json, NULL);
+        jk_json_u64(json, "sequence", snapshot->sequence);
+        jk_json_i64(json, "time_ns", snapshot->time.realtime_ns);
+        jk_json_i64(json, "monotonic_ns", snapshot->time.monotonic_ns);
+        jk_json_i64(json, "elapsed_ns", snapshot->elapsed_ns);
+}
+
 struct jk_json
 jk_api_open(const struct jk_request *request, struct jk_reply *reply)
 {
         struct jk_json json = { .text = reply->body };
 
         reply->type = "application/json";
-        jk_json_open_object(&json, NULL);
-        jk_json_u64(&json, "sequence", request->snapshot->sequence);
-        jk_json_i64(&json, "time_ns", request->snapshot->time.realtime_ns);
-        jk_json_i64(&json, "elapsed_ns", request->snapshot->elapsed_ns);
+        jk_api_envelope(&json, request->snapshot);
         return json;
 }
 
@@ -85,9 +92,9 @@ write_zone_identity(struct jk_json *json, const struct jk_snapshot *snapshot,
         jk_json_double(json, "uncertainty_pct", zone->uncertainty_pct);
 }
 
-static void
-write_zone(struct jk_json *json, const struct jk_snapshot *snapshot,
-           const struct jk_zone_entry *entry)
+void
+jk_api_zone(struct jk_json *json, const struct jk_snapshot *snapshot,
+            const struct jk_zone_entry *entry)
 {
         jk_json_open_object(json, NULL);
         write_zone_identity(json, snapshot, &entry->zone);
@@ -121,7 +128,7 @@ jk_render_zones(const struct jk_request *request, struct jk_reply *reply)
 
         jk_json_open_array(&json, "zones");
         for (size_t i = 0; i < snapshot->n_zones; i++)
-                write_zone(&json, snapshot, &snapshot->zones[i]);
+                jk_api_zone(&json, snapshot, &snapshot->zones[i]);
         jk_json_close_array(&json);
         jk_api_close(&json);
 }
