@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A client of a running agent: see client.h. The handle is kept, and with it the connection.
+ */
+#include "cmd/client.h"
+
+#include <curl/curl.h>
+#include <dlfcn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+
+/* The macros that check the types of curl_easy_setopt()'s arguments call it by name. */
+#undef curl_easy_setopt
+#undef curl_easy_getinfo
+
+#define BODY_MAX        (size_t)(256 << 20) /* some 300,000 accounts */
+#define CONNECT_MAX_MS  1000L
+#define TRANSFER_MAX_MS 10000L
+
+/* What is used of libcurl. */
+struct curl_api {
+        __typeof__(&curl_global_init) global_init;
+        __typeof__(&curl_easy_init) easy_init;
+        __typeof__(&curl_easy_setopt) easy_setopt;
+        __typeof__(&curl_easy_perform) easy_perform;
+        __typeof__(&curl_easy_getinfo) easy_getinfo;
+        __typeof__(&curl_easy_strerror) easy_strerror;
+        __typeof__(&curl_easy_cleanup) easy_cleanup;
+};
+
+static const struct {
+        const char *name;
+        size_t offset;
+} symbols[] = {
+        { "curl_global_init", offsetof(struct curl_api, global_init) },
+        { "curl_easy_init", offsetof(struct curl_api, easy_init) },
+        { "curl_easy_setopt", offsetof(struct curl_api, easy_setopt) },
+        { "curl_easy_perform", offsetof(struct curl_api, easy_perform) },
+        { "curl_easy_getinfo", offsetof(struct curl_api, easy_getinfo) },
+        { "curl_easy_strerror", offsetof(struct curl_api, easy_strerror) },
+        { "curl_easy_cleanup", offsetof(struct curl_api, easy_cleanup) },
+};
+
+/* Debian builds it with three TLS libraries; none of them matters here. */
+static const char *const libraries[] = { "libcurl.so.4", "libcurl-gnutls.so.4", "libcurl.so" };
+
+struct jk_client {
+        struct curl_api api;
+        void *library;
+        CURL *handle;
+        char *address;
+        _Atomic bool cancelled;
+        struct jk_text *body; /* of the get in progress */
+        bool too_long;
+};
+
+/* ---- libcurl ---- */
+
+static int
+load(struct jk_client *client, struct jk_error *err)
+{
+        for (size_t i = 0; i < JK_COUNT(libraries) && !client->library; i++)
+                client->library = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
+        if (!client->library)
+                return jk_fail(err, ENOENT,
+                               "an agent cannot be asked without libcurl: %s; install libcurl4",
+                               dlerror());
+
+        for (size_t i = 0; i < JK_COUNT(symbols); i++) {
+                void *symbol = dlsym(client->library, symbols[i].name);
+
+                if (!symbol)
+                        return jk_fail(err, ENOENT, "libcurl: there is no %s; install libcurl4",
+                                       symbols[i].name);
+                memcpy((char *)&client->api + symbols[i].offset, &symbol, sizeof symbol);
+        }
+        return 0;
+}
+
+static size_t
+receive(char *bytes, size_t size, size_t n, void *data)
+{
+        struct jk_client *client = data;
+
+        client->too_long |= client->body->length + size * n > BODY_MAX;
+        if (client->too_long)
+                return 0;
+
+        jk_text_bytes(client->body, bytes, size * n);
+        return client->body->failed ? 0 : size * n;
+}
+
+static int
+watch(void *data, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+        struct jk_client *client = data;
+
+        (void)a;
+        (void)b;
+        (void)c;
+        (void)d;
+        return atomic_load(&client->cancelled);
+}
+
+static int
+open_handle(struct jk_client *client, struct jk_error *err)
+{
+        const struct curl_api *api = &client->api;
+        CURLcode r = api->global_init(CURL_GLOBAL_NOTHING); /* no TLS: it takes megabytes */
+
+        client->handle = r == CURLE_OK ? api->easy_init() : NULL;
+        if (!client->handle)
+                return jk_fail(err, ENOMEM, "libcurl: cannot be initialised");
+
+        api->easy_setopt(client->handle, CURLOPT_NOSIGNAL, 1L);
+        api->easy_setopt(client->handle, CURLOPT_NOPROXY, "*");
+        api->easy_setopt(client->handle, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MAX_MS);
+        api->easy_setopt(client->handle, CURLOPT_TIMEOUT_MS, TRANSFER_MAX_MS);
+        api->easy_setopt(client->handle, CURLOPT_USERAGENT, "joulekeeper/" JK_VERSION);
+        api->easy_setopt(client->handle, CURLOPT_WRITEFUNCTION, receive);
+        api->easy_setopt(client->handle, CURLOPT_WRITEDATA, client);
+        api->easy_setopt(client->handle, CURLOPT_NOPROGRESS, 0L);
+        api->easy_setopt(client->handle, CURLOPT_XFERINFOFUNCTION, watch);
+        api->easy_setopt(client->handle, CURLOPT_XFERINFODATA, client);
+        return 0;
+}
+
+/* ---- interface ---- */
+
+static bool
+is_address(const char *address)
+{
+        static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                      "0123456789.-:[]_%";
+        const char *port = strrchr(address, ':');
+
+        return port && port != address && strspn(address, allowed) == strlen(address) && port[1] &&
+               strspn(port + 1, "0123456789") == strlen(port + 1) &&
+               (!strchr(address, '[') || port[-1] == ']') &&
+               (strchr(address, '[') || strchr(address, ':') == port);
+}
+
+int
+jk_client_open(const char *address, struct jk_client **ret_client, struct jk_error *err)
+{
+        struct jk_client *client;
+        int r;
+
+        if (!is_address(address))
+                return jk_fail(err, EINVAL,
+                               "'%s' is no address of an agent: ADDR:PORT or [ADDR]:PORT", address);
+
+        client = calloc(1, sizeof *client);
+        if (client)
+                client->address = strdup(address);
+        if (!client || !client->address) {
+                jk_client_close(client);
+                return jk_fail(err, ENOMEM, "client: out of memory");
+        }
+
+        r = load(client, err);
+        if (r == 0)
+                r = open_handle(client, err);
+        if (r < 0) {
+                jk_client_close(client);
+                return r;
+        }
+
+        *ret_client = client;
+        return 0;
+}
+
+/* The library stays loaded: what it keeps for the process cannot be taken back safely. */
+void
+jk_client_close(struct jk_client *client)
+{
+        if (!client)
+                return;
+
+        if (client->handle)
+                client->api.easy_cleanup(client->handle);
+        free(client->address);
+        free(client);
+}
+
+static int
+errno_of(const struct jk_client *client, CURLcode code)
+{
+        static const struct {
+                CURLcode code;
+                int error;
+        } rows[] = {
+                { CURLE_COULDNT_CONNECT, ECONNREFUSED },
+                { CURLE_OPERATION_TIMEDOUT, ETIMEDOUT },
+                { CURLE_ABORTED_BY_CALLBACK, ECANCELED },
+                { CURLE_OUT_OF_MEMORY, ENOMEM },
+                { CURLE_COULDNT_RESOLVE_HOST, EHOSTUNREACH },
+        };
+
+        if (client->too_long)
+                return EFBIG;
+        if (client->body->failed)
+                return ENOMEM;
+        for (size_t i = 0; i < JK_COUNT(rows); i++)
+                if (rows[i].code == code)
+                        return rows[i].error;
+        return EIO;
+}
+
+int
+jk_client_get(struct jk_client *client, const char *path, struct jk_text *text,
+              struct jk_error *err)
+{
+        const struct curl_api *api = &client->api;
+        jk_autotext struct jk_text url = { 0 };
+        long status = 0;
+        CURLcode code;
+
+        jk_text_printf(&url, "http://%s%s", client->address, path);
+        if (url.failed)
+                return jk_fail(err, ENOMEM, "client: out of memory");
+
+        client->body = text;
+        client->too_long = false;
+        api->easy_setopt(client->handle, CURLOPT_URL, url.data);
+        code = api->easy_perform(client->handle);
+        if (code != CURLE_OK)
+                return jk_fail(err, errno_of(client, code), "agent %s: %s", client->address,
+                               client->too_long ? "its reply is too long"
+                                                : api->easy_strerror(code));
+
+        api->easy_getinfo(client->handle, CURLINFO_RESPONSE_CODE, &status);
+        if (status != 200)
+                return jk_fail(err, EPROTO,
+                               "agent %s: %s gave HTTP status %ld; is it joulekeeper that listens "
+                               "there?",
+                               client->address, path, status);
+        return 0;
+}
+
+void
+jk_client_cancel(struct jk_client *client)
+{
+        atomic_store(&client->cancelled, true);
+}
+
+const char *
+jk_client_address(const struct jk_client *client)
+{
+        return client->address;
+}

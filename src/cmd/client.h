@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A client of a running agent: GET over HTTP by libcurl, which is loaded when a command needs it
+ * and not linked, since it would cost the agent 3 MB of memory that it never uses.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+#define JK_AGENT_ADDRESS "127.0.0.1:9782"
+
+struct jk_client;
+
+/* A client of the agent at "ADDR:PORT" or "[ADDR]:PORT"; nothing is sent yet. -EINVAL for another
+ * address, -ENOENT if there is no libcurl. Not thread-safe: call it before threads start. */
+int jk_client_open(const char *address, struct jk_client **ret_client, struct jk_error *err);
+void jk_client_close(struct jk_client *client);
+
+/* Append the body of http://ADDRESS/path to text. -ECONNREFUSED if nobody listens, -ETIMEDOUT,
+ * -EPROTO if the reply is not 200, -EFBIG if it is too long, -ECANCELED. */
+int jk_client_get(struct jk_client *client, const char *path, struct jk_text *text,
+                  struct jk_error *err);
+
+/* Make the get in progress, and all later ones, fail with -ECANCELED soon. From any thread. */
+void jk_client_cancel(struct jk_client *client);
+
+const char *jk_client_address(const struct jk_client *client);
