@@ -9,6 +9,7 @@
 
 const struct jk_collector_ops *const jk_collector_list[] = {
         &jk_collector_bpf,
+        &jk_collector_proc,
         NULL,
 };
 

@@ -140,10 +140,18 @@ int
 jk_cgroups_open_file(const struct jk_cgroups *cgroups, const char *path, const char *file)
 {
         jk_autoclose int directory = -1;
-        int fd;
+        char whole[PATH_MAX];
+        int fd, n;
 
         if (cgroups->mount_fd < 0)
                 return -ENOENT;
+
+        n = snprintf(whole, sizeof whole, ".%s/%s", path, file);
+        if (n > 0 && (size_t)n < sizeof whole) {
+                fd = openat(cgroups->mount_fd, whole, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+                return fd < 0 ? -errno : fd;
+        }
+
         directory = jk_group_open(cgroups, path, O_PATH | O_DIRECTORY);
         if (directory < 0)
                 return directory;

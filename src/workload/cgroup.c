@@ -290,6 +290,14 @@ jk_cgroups_slots(const struct jk_cgroups *cgroups)
         return cgroups->n_groups;
 }
 
+size_t
+jk_cgroups_slot(const struct jk_cgroups *cgroups, uint64_t id)
+{
+        uint32_t slot;
+
+        return jk_map_get(&cgroups->slot_of, id, &slot) ? slot : SIZE_MAX;
+}
+
 bool
 jk_cgroups_at(const struct jk_cgroups *cgroups, size_t slot, struct jk_cgroup *ret_group)
 {

@@ -57,6 +57,9 @@ struct jk_cgroup {
 
 size_t jk_cgroups_slots(const struct jk_cgroups *cgroups);
 
+/* The slot of an id, or SIZE_MAX if it is not in the table. */
+size_t jk_cgroups_slot(const struct jk_cgroups *cgroups, uint64_t id);
+
 /* False where the slot is empty. */
 bool jk_cgroups_at(const struct jk_cgroups *cgroups, size_t slot, struct jk_cgroup *ret_group);
 
