@@ -42,8 +42,8 @@ offered() {
 # Retried, because mirrors fail for a moment more often than for good.
 apt() {
         for pause in 5 20 0; do
-                DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
-                        -o Acquire::Retries=3 "$@" </dev/null >&2 && return 0
+                DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 \
+                        -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 "$@" </dev/null >&2 && return 0
                 sleep "$pause"
         done
         return 1
@@ -68,6 +68,7 @@ install_needed() {
         missing=$(missing_of "$@")
         [ -n "$missing" ] || return 0
         need_root "$missing"
+        say "installing $missing"
         update_once
         # shellcheck disable=SC2086 # a list of names
         apt install -y --no-install-recommends $missing || {
@@ -84,6 +85,7 @@ install_optional() {
                 say "not installed, and needed for eBPF: $missing(root is needed to install them)"
                 return 0
         fi
+        say "installing $missing"
         update_once
         # shellcheck disable=SC2086 # a list of names
         if apt install -y --no-install-recommends $missing; then

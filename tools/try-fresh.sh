@@ -87,7 +87,11 @@ fi
 fresh=$(mktemp -d "${TMPDIR:-/var/tmp}/joulekeeper-fresh.XXXXXX")
 cleanup() {
         umount -lR "$fresh"/{proc,sys,dev,run} 2>/dev/null || true
-        [ "${KEEP:-}" = yes ] && say "kept: $fresh" || rm -rf --one-file-system "$fresh"
+        if [ "${KEEP:-}" = yes ]; then
+                say "kept: $fresh"
+        else
+                rm -rf --one-file-system "$fresh"
+        fi
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
