@@ -22,10 +22,10 @@ void jk_frequency_begin(struct jk_frequency *frequency);
 /* 0 and the frequency of an online CPU, or a negative errno. Reading wakes the CPU up (an
  * interprocessor interrupt for APERF and MPERF, and for cpufreq on older kernels), so ask only for
  * CPUs that were busy. */
-int jk_frequency_read(struct jk_frequency *frequency, uint32_t cpu, uint32_t *ret_khz);
+int jk_frequency_read(struct jk_frequency *frequency, uint32_t number, uint32_t *ret_khz);
 
 /* The CPU went offline: its descriptors are void. */
-void jk_frequency_forget(struct jk_frequency *frequency, uint32_t cpu);
+void jk_frequency_forget(struct jk_frequency *frequency, uint32_t number);
 
 /* Base frequency × APERF / MPERF, in kHz: 0 where nothing was counted. */
 uint32_t jk_frequency_of_counters(uint64_t aperf, uint64_t mperf, double tsc_khz);

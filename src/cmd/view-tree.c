@@ -137,7 +137,6 @@ add_accounts(struct tree *tree)
                 if (r < 0)
                         return r;
 
-                /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a path found has a node */
                 if (!tree->nodes[index].row.entry || !(row->flags & JK_ENTRY_ENDED))
                         tree->nodes[index].row.entry = row->entry;
                 tree->nodes[index].row.flags |= row->flags & JK_ENTRY_SELF;

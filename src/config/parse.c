@@ -346,18 +346,16 @@ read_mapping(const struct source *source, const char *section, const yaml_node_t
 static int
 read_document(struct source *source)
 {
-        autodocument yaml_document_t document = { 0 };
         autoparser yaml_parser_t parser;
         const yaml_node_t *top;
 
         if (!yaml_parser_initialize(&parser))
                 return jk_fail(source->err, ENOMEM, "%s: out of memory", source->name);
         yaml_parser_set_input_string(&parser, (const unsigned char *)source->text, source->length);
-        if (!yaml_parser_load(&parser, &document))
+        if (!yaml_parser_load(&parser, source->document))
                 return refuse_syntax(source, &parser);
 
-        source->document = &document;
-        top = yaml_document_get_root_node(&document);
+        top = yaml_document_get_root_node(source->document);
         if (!top || (top->type == YAML_SCALAR_NODE && is_null(top)))
                 return 0; /* empty: the defaults */
         if (top->type != YAML_MAPPING_NODE)
@@ -371,13 +369,15 @@ jk_config_parse(const char *name, const char *text, size_t length, jk_config_che
                 struct jk_config *ret_config, struct jk_error *err)
 {
         jk_autoconfig struct jk_config config = { 0 };
-        struct jk_error unused;
+        autodocument yaml_document_t document = { 0 };
+        struct jk_error unused = { 0 };
         struct source source = {
                 .name = name,
                 .text = text,
                 .length = length,
                 .check = check,
                 .config = &config,
+                .document = &document,
                 .err = err ? err : &unused,
         };
         int r;

@@ -100,7 +100,7 @@ jk_cgroups_id(struct jk_cgroups *cgroups, const char *path, uint64_t *ret_id)
 }
 
 /* What follows a prefix that ends at a slash, or NULL: "/a/b" after "/a" is "/b". */
-static const char *
+__attribute__((nonnull)) static const char *
 after(const char *path, const char *prefix)
 {
         size_t length = strlen(prefix);

@@ -132,7 +132,7 @@ path_of_fd(const struct jk_cgroups *cgroups, int fd, char *path, size_t size)
 
         memmove(path, path + length, (size_t)n - length + 1);
         if (path[0] == '\0')
-                strcpy(path, "/");
+                memcpy(path, "/", sizeof "/");
         return path[0] == '/' ? 0 : -ENOENT;
 }
 

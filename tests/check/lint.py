@@ -25,6 +25,7 @@ CPPCHECK_OPTIONS = [
     "--suppress=missingInclude",
     "--suppress=missingIncludeSystem",
     "--suppress=unmatchedSuppression",
+    "--suppress=internalAstError",  # it stumbles over ({ }), as in jk_steal()
     "--error-exitcode=1",
     "--quiet",
 ]
@@ -90,7 +91,8 @@ def tidy(directory):
 def cppcheck():
     sources = [name for name in tracked("src/*.c", "tests/*.c") if not name.endswith(".bpf.c")]
     command = ["cppcheck", "-j", JOBS, *CPPCHECK_OPTIONS, "--std=c11", "-I", "src", "-I", ".",
-               "-D_GNU_SOURCE", '-DJK_VERSION="0"', *sources]
+               "-D_GNU_SOURCE", "-DLIBBPF_OPTS(type,name,...)=struct type name = { __VA_ARGS__ }",
+               '-DJK_VERSION="0"', *sources]
     return _with_version("cppcheck", "cppcheck", CPPCHECK, lambda: [_one("cppcheck", command)])
 
 

@@ -24,7 +24,7 @@
 /* The initial pid namespace: PROC_PID_INIT_INO of include/linux/proc_ns.h. */
 #define INITIAL_PID_NAMESPACE 0xEFFFFFFCU
 
-static int
+__attribute__((format(printf, 2, 0))) static int
 log_libbpf(enum libbpf_print_level level, const char *format, va_list arguments)
 {
         char line[800];
