@@ -12,8 +12,9 @@
 
 struct jk_zone_books {
         int64_t measured_uj;
-        double watts; /* over the last reading; NaN if it was not seen */
-        bool counted; /* in the last tick */
+        double watts;   /* over the last reading; NaN if it was not seen */
+        bool counted;   /* in the last tick */
+        bool outermost; /* it was read, and nothing around it ever was */
         double share_uncertainty_pct;
         double idle_uncertainty_pct;
         uint64_t refused, gaps;

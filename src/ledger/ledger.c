@@ -238,15 +238,20 @@ book_zone(struct jk_ledger *ledger, const struct jk_sample *sample, const struct
                 book_present(ledger, sample, ops, model, zone, present);
 }
 
-static void
+/* Whether any zone counts in this tick. */
+static bool
 find_counted(struct jk_ledger *ledger, const struct jk_sample *sample)
 {
-        bool seen[JK_ZONES_MAX];
+        bool seen[JK_ZONES_MAX], any = false;
 
         for (size_t i = 0; i < ledger->n_zones; i++)
                 seen[i] = sample->readings[i].flags & JK_READING_SEEN;
-        for (size_t i = 0; i < ledger->n_zones; i++)
+        for (size_t i = 0; i < ledger->n_zones; i++) {
                 ledger->zones[i].counted = jk_zone_counts(sample->zones, seen, i);
+                any |= ledger->zones[i].counted;
+        }
+
+        return any;
 }
 
 int
@@ -261,7 +266,8 @@ jk_ledger_book(struct jk_ledger *ledger, const struct jk_sample *sample,
                 ops->observe(model, sample);
 
         ledger->machine_w = 0;
-        find_counted(ledger, sample);
+        if (!find_counted(ledger, sample))
+                ledger->machine_w = NAN; /* nothing was read: that is not 0 W */
         for (size_t zone = 0; zone < ledger->n_zones; zone++)
                 book_zone(ledger, sample, ops, model, zone);
 

@@ -29,6 +29,18 @@ put_string(struct jk_snapshot *snapshot, const char *string, uint32_t *ret_offse
 
 /* ---- zones ---- */
 
+/* Which zones add up, over all that was ever read: a zone that is silent now still counts. */
+static void
+find_outermost(struct jk_ledger *ledger, const struct jk_sample *sample)
+{
+        bool ever[JK_ZONES_MAX];
+
+        for (size_t z = 0; z < ledger->n_zones; z++)
+                ever[z] = ledger->zones[z].measured_uj > 0;
+        for (size_t z = 0; z < ledger->n_zones; z++)
+                ledger->zones[z].outermost = jk_zone_counts(sample->zones, ever, z);
+}
+
 static int
 publish_zones(const struct jk_ledger *ledger, const struct jk_sample *sample,
               struct jk_snapshot *snapshot)
@@ -101,8 +113,7 @@ judge(const struct jk_ledger *ledger, const struct jk_sample *sample, enum jk_di
                 double energy = blank ? (double)ledger->zones[z].measured_uj
                                       : (double)(idle[z] + dynamic[z]);
 
-                if (energy <= 0 ||
-                    (zone->parent >= 0 && ledger->zones[zone->parent].measured_uj > 0))
+                if (energy <= 0 || !ledger->zones[z].outermost)
                         continue;
                 if (zone->provenance != JK_MEASURED)
                         entry->provenance = zone->provenance;
@@ -306,7 +317,7 @@ publish_machine_totals(const struct jk_ledger *ledger, const struct jk_sample *s
         snapshot->machine_w = ledger->machine_w;
         snapshot->machine_provenance = JK_MEASURED;
         for (size_t z = 0; z < ledger->n_zones; z++)
-                if (ledger->zones[z].counted && sample->zones->zones[z].provenance != JK_MEASURED)
+                if (ledger->zones[z].outermost && sample->zones->zones[z].provenance != JK_MEASURED)
                         snapshot->machine_provenance = sample->zones->zones[z].provenance;
 }
 
@@ -318,6 +329,7 @@ jk_ledger_publish(struct jk_ledger *ledger, const struct jk_sample *sample,
         uint32_t empty;
         int r;
 
+        find_outermost(ledger, sample);
         r = put_string(snapshot, "", &empty);
         if (r == 0)
                 r = publish_zones(ledger, sample, snapshot);

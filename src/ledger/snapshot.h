@@ -142,8 +142,8 @@ struct jk_snapshot {
         size_t strings_length, strings_capacity;
 
         int64_t machine_uj; /* disjoint zones, since start; only rises */
-        double machine_w;
-        enum jk_provenance machine_provenance;
+        double machine_w;   /* over the last tick; NaN if no zone was read in it */
+        enum jk_provenance machine_provenance; /* of its energy: modelled as soon as a part is */
         struct jk_status status;
 };
 

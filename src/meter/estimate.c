@@ -20,7 +20,10 @@
 #include "meter/cpu-model.h"
 
 #define PACKAGES_MAX 16
-#define CPUS_MAX     1024 /* those beyond count towards package 0 */
+/* proc/stat counts in ticks of 10 ms: in less than two of them it may not have moved at all, and
+ * the CPUs are taken to be as busy as before. */
+#define CLOCK_TICKS_NS (20 * JK_NS_PER_MS)
+#define CPUS_MAX       1024 /* those beyond count towards package 0 */
 
 struct jk_meter {
         const struct jk_cpu_row *row;
@@ -32,6 +35,7 @@ struct jk_meter {
         /* by zone */
         double carry[PACKAGES_MAX];
         bool begun[PACKAGES_MAX];
+        double utilisation[PACKAGES_MAX]; /* the latest; NaN: none yet */
 };
 
 /* ---- open ---- */
@@ -166,13 +170,16 @@ read_zone(struct jk_meter *meter, size_t i, const struct load *load, int64_t ela
 
         if (!meter->begun[i] || elapsed_ns <= 0) {
                 meter->begun[i] = true;
+                meter->utilisation[i] = NAN;
                 reading.flags = JK_READING_REBASED;
                 return reading;
         }
-        if (!(load->total_ns > 0))
+        if (load->total_ns > 0)
+                meter->utilisation[i] = load->busy_ns / load->total_ns;
+        else if (elapsed_ns > CLOCK_TICKS_NS || isnan(meter->utilisation[i]))
                 return reading; /* no time was counted: how busy they were is not known */
 
-        power_w = jk_cpu_power_w(meter->row, load->busy_ns / load->total_ns) * load->n_cpus *
+        power_w = jk_cpu_power_w(meter->row, meter->utilisation[i]) * load->n_cpus *
                   meter->threads_each;
         reading.energy_uj = jk_energy_uj(power_w, elapsed_ns, &meter->carry[i]);
         reading.elapsed_ns = elapsed_ns;
