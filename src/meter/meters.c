@@ -380,6 +380,7 @@ retry_slots(struct jk_meters *meters, int64_t now_ns)
                         continue;
                 open_slot(meters, s);
                 opened |= slot->meter != NULL;
+                slot->retry_ns = now_ns + slot->wait_ns;
         }
 
         return opened;
