@@ -54,15 +54,18 @@ def say(text):
 
 @contextlib.contextmanager
 def helper(command):
-    """A helper that says "ready", runs until its stdin ends, and may print a last line."""
+    """A helper that says "ready", runs until its stdin ends, and may print a last line: its words,
+    in the list that this yields."""
+    last_words = []
     with subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, text=True) as process:
         try:
             if process.stdout.readline().strip() != "ready":
                 raise RuntimeError(f"{command[0]} did not start")
-            yield process
+            yield last_words
         finally:
             process.stdin.close()
+            last_words += process.stdout.read().split()
             process.wait()
 
 
@@ -73,7 +76,7 @@ def scene(build, crowd):
     with helper([build / "tests/bench/bench-crowd", crowd]):
         with helper([build / "tests/bench/bench-storm", STORM_RATE]) as storm:
             yield measured
-        forks, seconds = storm.stdout.read().split()
+        forks, seconds = storm
         measured["forks_per_s"] = round(float(forks) / float(seconds), 1)
 
 
