@@ -184,53 +184,63 @@ cpu_time_of_a_process_is_what_the_kernel_bills_it(void **state)
         close_fixture(&f);
 }
 
-static void
+static void *
 spin(void *data)
 {
         live_spin(data);
+        return NULL;
 }
 
-/* At ticks of 10 ms: every tick's total is the CPU clock's, though the kernel brings its books up
- * to date only at its own tick (every 1 to 10 ms). */
+/* At ticks of 10 ms: every tick's total is what the clocks of the threads say right after it,
+ * though the kernel brings its books up to date only at its own tick (every 1 to 10 ms). Our own
+ * threads, because only their clocks are exact; ticks in which others had our CPU are passed over.
+ */
 static void
 a_running_task_is_billed_up_to_now(void **state)
 {
-        enum { TICKS = 100, CHILDREN = 2 };
+        enum { TICKS = 150 };
         struct fixture f;
-        volatile uint64_t *stop = shared_page();
-        pid_t pids[CHILDREN];
-        clockid_t clocks[CHILDREN];
-        struct seen seen[CHILDREN] = { 0 };
-        int late = 0, early = 0;
+        volatile uint64_t stop = 0;
+        pthread_t thread;
+        clockid_t clock;
+        struct seen seen = { 0 };
+        int64_t before = 0;
+        int judged = 0, late = 0, early = 0;
 
         (void)state;
         open_fixture(&f, NULL);
-        for (int c = 0; c < CHILDREN; c++) {
-                pids[c] = spawn(spin, (void *)stop);
-                assert_int_equal(clock_getcpuclockid(pids[c], &clocks[c]), 0);
-        }
+        assert_int_equal(pthread_create(&thread, NULL, spin, (void *)&stop), 0);
+        assert_int_equal(pthread_getcpuclockid(thread, &clock), 0);
 
         for (int i = 0; i < TICKS; i++) {
-                live_sleep_ms(10);
-                tick(&f);
-                for (int c = 0; c < CHILDREN; c++) {
-                        int64_t lag = live_clock_ns(clocks[c]);
+                int64_t began, used;
 
-                        look(&f, pids[c], 0, &seen[c]);
-                        lag -= (int64_t)seen[c].cpu_ns;
-                        late += lag > 1000000;
-                        early += lag < -50000;
+                live_sleep_ms(10);
+                began = live_clock_ns(CLOCK_MONOTONIC);
+                tick(&f);
+                used = live_clock_ns(clock) + live_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+                look(&f, getpid(), 0, &seen);
+                used -= (int64_t)seen.cpu_ns;
+                if (live_clock_ns(CLOCK_MONOTONIC) - began < 900000) {
+                        judged += before != 0;
+                        late += before && used - before > 1000000;
+                        early += before && used - before < -200000;
+                        if (!before)
+                                before = used; /* what it had used when the collector opened */
                 }
         }
-        *stop = 1;
-        for (int c = 0; c < CHILDREN; c++)
-                reap(pids[c]);
+        stop = 1;
+        pthread_join(thread, NULL);
 
-        if (late > TICKS * CHILDREN / 10 || early > TICKS * CHILDREN / 50)
-                fail_msg("of %d, %d are billed over 1 ms too little, %d over 50 us too much",
-                         TICKS * CHILDREN, late, early);
+        if (judged < TICKS / 5) {
+                print_message("skipped: the machine is too busy\n");
+                close_fixture(&f);
+                skip();
+        }
+        if (late > judged / 20 || early > judged / 20)
+                fail_msg("of %d ticks, %d billed over 1 ms too little, %d over 0.2 ms too much",
+                         judged, late, early);
         close_fixture(&f);
-        munmap((void *)stop, 4096);
 }
 
 /* ---- short lives ---- */
@@ -271,6 +281,26 @@ processes_of_5_ms_are_billed_like_any_other(void **state)
         reap(pid);
         close_fixture(&f);
         munmap(used, 4096);
+}
+
+static void
+what_a_task_used_is_told_at_the_next_tick(void **state)
+{
+        struct fixture f;
+        struct seen seen = { 0 };
+        int64_t used = 0;
+
+        (void)state;
+        open_fixture(&f, NULL);
+        for (int i = 0; i < 10; i++) {
+                pid_t pid = spawn(burn_5_ms, NULL);
+
+                used += reap(pid);
+                tick(&f);
+                look(&f, pid, 0, &seen);
+        }
+        assert_within_pct(seen.cpu_ns, used, 10, 2);
+        close_fixture(&f);
 }
 
 static void
@@ -802,6 +832,7 @@ counters_are_billed_to_who_ran(void **state)
         struct fixture f;
         struct seen seen = { 0 };
         uint64_t all_cpu = 0, all_cycles = 0;
+        int lumps = 0;
         pid_t pid;
 
         (void)state;
@@ -809,9 +840,14 @@ counters_are_billed_to_who_ran(void **state)
         assert_true(f.sample.task_fields & JK_TASK_CYCLES);
         pid = spawn(burn_400_ms, NULL);
         while (!seen.ended) {
+                struct seen now = { 0 };
+
                 live_sleep_ms(37);
                 tick(&f);
+                look(&f, pid, 0, &now);
                 look(&f, pid, 0, &seen);
+                /* A task that keeps its CPU is counted as well. */
+                lumps += now.cpu_ns > 10000000 && now.cycles < now.cpu_ns / 2;
                 for (size_t i = 0; i < f.sample.n_tasks; i++) {
                         all_cpu += f.sample.tasks[i].cpu_ns;
                         all_cycles += f.sample.tasks[i].cycles;
@@ -819,6 +855,7 @@ counters_are_billed_to_who_ran(void **state)
         }
         reap(pid);
 
+        assert_int_equal(lumps, 0);
         assert_within_pct(seen.cycles, (int64_t)seen.cpu_ns, 3, 3);
         assert_within_pct(all_cycles, (int64_t)all_cpu, 5, 5);
         close_fixture(&f);
@@ -828,6 +865,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(cpu_time_of_a_process_is_what_the_kernel_bills_it),
         cmocka_unit_test(a_running_task_is_billed_up_to_now),
         cmocka_unit_test(processes_of_5_ms_are_billed_like_any_other),
+        cmocka_unit_test(what_a_task_used_is_told_at_the_next_tick),
         cmocka_unit_test(no_exit_is_lost_at_1000_forks_per_second),
         cmocka_unit_test(a_ring_that_fills_between_ticks_is_emptied),
         cmocka_unit_test(lost_exits_are_counted_and_the_lost_are_closed),
