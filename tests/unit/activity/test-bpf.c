@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -157,6 +158,31 @@ reap(pid_t pid)
 
 /* ---- CPU time ---- */
 
+/* Keep a CPU to the calling thread, as far as permitted, so that no context switch happens there.
+ */
+static void
+claim_cpu(int cpu)
+{
+        struct sched_param first = { .sched_priority = 1 };
+        cpu_set_t set;
+
+        CPU_ZERO(&set);
+        CPU_SET(cpu, &set);
+        (void)sched_setaffinity(0, sizeof set, &set);
+        (void)sched_setscheduler(0, SCHED_FIFO, &first);
+}
+
+static void
+yield_cpu(void)
+{
+        struct sched_param none = { 0 };
+        cpu_set_t set;
+
+        memset(&set, 0xff, sizeof set);
+        (void)sched_setaffinity(0, sizeof set, &set);
+        (void)sched_setscheduler(0, SCHED_OTHER, &none);
+}
+
 static void
 burn_400_ms(void *data)
 {
@@ -187,6 +213,7 @@ cpu_time_of_a_process_is_what_the_kernel_bills_it(void **state)
 static void *
 spin(void *data)
 {
+        claim_cpu(1);
         live_spin(data);
         return NULL;
 }
@@ -212,6 +239,7 @@ a_running_task_is_billed_up_to_now(void **state)
         assert_int_equal(pthread_create(&thread, NULL, spin, (void *)&stop), 0);
         assert_int_equal(pthread_getcpuclockid(thread, &clock), 0);
 
+        claim_cpu(0);
         for (int i = 0; i < TICKS; i++) {
                 int64_t began, used;
 
@@ -230,6 +258,7 @@ a_running_task_is_billed_up_to_now(void **state)
                 }
         }
         stop = 1;
+        yield_cpu();
         pthread_join(thread, NULL);
 
         if (judged < TICKS / 5) {
@@ -825,6 +854,14 @@ a_sleeping_task_that_is_moved_is_listed_in_its_new_cgroup(void **state)
 
 /* ---- counters ---- */
 
+static void
+burn_400_ms_alone(void *data)
+{
+        (void)data;
+        claim_cpu(1);
+        live_burn_ms(400);
+}
+
 /* A clock stands in for the cycles, so cycles are nanoseconds of CPU time. */
 static void
 counters_are_billed_to_who_ran(void **state)
@@ -838,7 +875,7 @@ counters_are_billed_to_who_ran(void **state)
         (void)state;
         open_fixture(&f, &(struct jk_bpf_options){ .software_counters = true });
         assert_true(f.sample.task_fields & JK_TASK_CYCLES);
-        pid = spawn(burn_400_ms, NULL);
+        pid = spawn(burn_400_ms_alone, NULL);
         while (!seen.ended) {
                 struct seen now = { 0 };
 
