@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""stat: what a command cost, however it is built, ends, or is interrupted."""
+
+import json
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+from support import BINARY, Skip, case, run_cases, scratch_directory  # noqa: E402
+
+BURN = "import time\nend = time.process_time() + {0}\nwhile time.process_time() < end: pass\n"
+
+
+def stat(*arguments, timeout=60, **options):
+    return subprocess.run([BINARY, "stat", *arguments], capture_output=True, text=True,
+                          timeout=timeout, **options)
+
+
+def stat_json(*arguments, **options):
+    """The report, and the process it came from."""
+    with scratch_directory() as folder:
+        file = Path(folder, "report.json")
+        done = stat("--json", "-o", str(file), *arguments, **options)
+        return json.loads(file.read_text()), done
+
+
+def left_over_cgroups():
+    return [path for path in Path("/sys/fs/cgroup").rglob("joulekeeper-stat-*")]
+
+
+@case
+def the_exit_status_is_the_commands():
+    assert stat("--", "sh", "-c", "exit 3").returncode == 3
+    assert stat("--", "true").returncode == 0
+    assert stat("--", "sh", "-c", "kill -SEGV $$").returncode == 128 + signal.SIGSEGV
+
+
+@case
+def a_command_that_is_not_there_is_told_as_a_shell_does():
+    done = stat("--", "/nonexistent/program")
+    assert done.returncode == 127, done
+    assert "/nonexistent/program: No such file or directory" in done.stderr, done.stderr
+    done = stat("--", "/etc/passwd")
+    assert done.returncode == 126, done
+    assert left_over_cgroups() == []
+
+
+@case
+def the_commands_output_is_left_alone():
+    done = stat("--", "sh", "-c", "echo out; echo err >&2; cat", input="in\n")
+    assert done.stdout == "out\nin\n", done.stdout
+    assert "err\n" in done.stderr and "CPU time" in done.stderr, done.stderr
+
+
+@case
+def wrong_usage_says_what_is_wrong():
+    for arguments, word in ((["-r", "0", "--", "true"], "--repeat"),
+                            (["--interval", "1x", "--", "true"], "--interval"),
+                            ([], "command"), (["--nosuch", "--", "true"], "nosuch")):
+        done = stat(*arguments)
+        assert done.returncode == 2 and word in done.stderr, done
+
+
+@case
+def cpu_time_and_energy_are_the_commands():
+    report, done = stat_json("--", sys.executable, "-c", BURN.format(1.0))
+    assert done.returncode == 0, done
+    assert 0.95 < report["cpu_seconds"] < 1.35, report
+    assert report["joules"] > 0, report
+    assert abs(report["joules_per_cpu_second"] * report["cpu_seconds"] - report["joules"]) < 1e-6
+    assert report["machine_joules"] >= report["joules"] + report["machine_idle_joules"] - 1e-6
+    assert report["uncertainty_pct"] > 0
+
+
+@case
+def children_that_live_for_milliseconds_are_in_it():
+    script = "i=0; while [ $i -lt 400 ]; do /bin/true; i=$((i+1)); done"
+    before = os.times()
+    report, _ = stat_json("--", "sh", "-c", script)
+    after = os.times()
+    # What was waited for is an upper bound: stat's own work is in it.
+    waited = after.children_user + after.children_system - before.children_user - \
+        before.children_system
+    assert report["cpu_seconds"] > 0.6 * waited, (report["cpu_seconds"], waited)
+    assert report["joules"] > 0, report
+
+
+@case
+def orphans_are_in_it():
+    if os.geteuid() != 0:
+        raise Skip("needs root, to make a cgroup")
+    # Nobody waits for the burner: its parent ends at once, in a session of its own.
+    script = f"setsid {sys.executable} -c '{BURN.format(0.8)}' & sleep 3"
+    report, _ = stat_json("--", "sh", "-c", script)
+    assert report["cpu_seconds"] > 0.75, report
+
+
+@case
+def what_still_runs_is_told_and_goes_on_elsewhere():
+    with scratch_directory() as folder:
+        file = Path(folder, "pid")
+        done = stat("--", "sh", "-c", f"sleep 60 >/dev/null 2>&1 & echo $! > {file}; sleep 0.2")
+        pid = int(file.read_text())
+        try:
+            assert "1 of its processes still run" in done.stderr, done.stderr
+            assert "joulekeeper-stat" not in Path(f"/proc/{pid}/cgroup").read_text()
+            assert left_over_cgroups() == []
+        finally:
+            os.kill(pid, signal.SIGKILL)
+
+
+@case
+def repetitions_give_mean_and_standard_error():
+    report, _ = stat_json("-r", "3", "--", sys.executable, "-c", BURN.format(0.2))
+    assert report["runs"] == 3, report
+    assert 0.15 < report["cpu_seconds"] < 0.4, report
+    assert report["cpu_seconds_standard_error"] >= 0 and report["joules_standard_error"] >= 0
+    assert "mean of 2 runs" in stat("-r", "2", "--", "true").stderr
+
+
+def signalled(script, number):
+    """stat with a command, sent a signal; its exit status."""
+    process = subprocess.Popen([BINARY, "stat", "--", "sh", "-c", script],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=20)
+    return process.returncode, output, errors
+
+
+@case
+def signals_pass_through():
+    trap = 'trap "echo caught; exit 7" {0}; echo ready; while :; do sleep 0.05; done'
+    for name in ("TERM", "INT", "HUP", "USR1"):
+        status, output, errors = signalled(trap.format(name), getattr(signal, "SIG" + name))
+        assert status == 7 and "caught" in output, (name, status, output, errors)
+        assert "CPU time" in errors, errors
+    status, _, errors = signalled("echo ready; exec sleep 30", signal.SIGTERM)
+    assert status == 128 + signal.SIGTERM and "CPU time" in errors, (status, errors)
+    assert left_over_cgroups() == []
+
+
+@case
+def killed_it_leaves_the_command_to_itself():
+    process = subprocess.Popen([BINARY, "stat", "--", "sh", "-c", "echo ready; sleep 1; echo done"],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.kill()
+    assert process.stdout.read() == "done\n"
+    process.wait()
+    time.sleep(0.2)
+    for path in left_over_cgroups():  # nobody was left to remove it
+        path.rmdir()
+
+
+@case
+def without_root_it_works_and_says_what_root_would_add():
+    if os.geteuid() != 0:
+        raise Skip("needs root, to drop it")
+    nobody = pwd.getpwnam("nobody")
+    with scratch_directory() as folder:
+        binary = Path(folder, "joulekeeper")
+        binary.write_bytes(Path(BINARY).read_bytes())
+        binary.chmod(0o755)
+        os.chmod(folder, 0o755)
+        # the system's python: the one that runs this may lie where only root may look
+        script = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"
+        done = subprocess.run([binary, "stat", "-o", "-", "--json", "--", "sh", "-c", script],
+                              user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[],
+                              capture_output=True, text=True, timeout=60, cwd="/")
+        assert done.returncode == 0, done
+        report = json.loads(done.stdout)
+        assert report["cpu_seconds"] > 0.02, report
+        assert report["joules"] > 0, report
+        assert any("root" in note for note in report["notes"]), report["notes"]
+
+
+run_cases()
