@@ -28,7 +28,7 @@
 
 #define POLICY                                                                                     \
         "default-src 'none'; "                                                                     \
-        "style-src 'sha256-6lxRhI2m94yBRM9//guxSK08fUvgqCRP/HvLy2JLrPU='; "                                                           \
+        "style-src 'sha256-6lxRhI2m94yBRM9//guxSK08fUvgqCRP/HvLy2JLrPU='; "                        \
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 static void

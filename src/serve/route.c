@@ -10,19 +10,19 @@
 #include "serve/json.h"
 
 const struct jk_route jk_routes[] = {
-        { "/", "this machine at a glance", false, jk_render_index },
-        { "/metrics", "for Prometheus: text 0.0.4, or OpenMetrics 1.0 where it is accepted", false,
+        { "/", "this machine at a glance", 0, jk_render_index },
+        { "/metrics", "for Prometheus: text 0.0.4, or OpenMetrics 1.0 where it is accepted", 0,
           jk_render_metrics },
-        { "/api/v1/status", "the agent: meters, activity source, model, ticks", true,
-          jk_render_status },
-        { "/api/v1/zones", "the energy zones: joules, watts, idle power, how each is known", true,
-          jk_render_zones },
-        { "/api/v1/accounts", "who used it: dimension=task|cgroup|user|machine, sort=, top=", true,
-          jk_render_accounts },
-        { "/api/v1/balance", "the proof: measured against booked, in microjoules", true,
-          jk_render_balance },
-        { "/healthz", "200 as long as the agent answers", false, jk_render_healthz },
-        { "/readyz", "200 once the first tick is booked and as long as ticks go on", false,
+        { "/api/v1/status", "the agent: meters, activity source, model, ticks",
+          JK_ROUTE_NEEDS_SNAPSHOT, jk_render_status },
+        { "/api/v1/zones", "the energy zones: joules, watts, idle power, how each is known",
+          JK_ROUTE_NEEDS_SNAPSHOT, jk_render_zones },
+        { "/api/v1/accounts", "who used it: dimension=task|cgroup|user|machine, sort=, top=",
+          JK_ROUTE_NEEDS_SNAPSHOT, jk_render_accounts },
+        { "/api/v1/balance", "the proof: measured against booked, in microjoules",
+          JK_ROUTE_NEEDS_SNAPSHOT, jk_render_balance },
+        { "/healthz", "200 as long as the agent answers", JK_ROUTE_SMALL, jk_render_healthz },
+        { "/readyz", "200 once the first tick is booked and as long as ticks go on", JK_ROUTE_SMALL,
           jk_render_readyz },
 };
 
@@ -39,6 +39,12 @@ jk_route_find(const char *path)
                 i++;
 
         return i;
+}
+
+bool
+jk_route_is_small(size_t route)
+{
+        return route < jk_routes_count && (jk_routes[route].flags & JK_ROUTE_SMALL);
 }
 
 static void
@@ -63,7 +69,7 @@ jk_route_answer(const struct jk_request *request, struct jk_reply *reply)
         reply->status = 200;
         if (i == jk_routes_count)
                 no_such_path(reply);
-        else if (jk_routes[i].needs_snapshot && !request->snapshot)
+        else if ((jk_routes[i].flags & JK_ROUTE_NEEDS_SNAPSHOT) && !request->snapshot)
                 jk_problem(reply, 503, "no tick is booked yet; try again in a second");
         else
                 jk_routes[i].render(request, reply);

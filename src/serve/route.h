@@ -58,7 +58,10 @@ struct jk_reply {
 struct jk_route {
         const char *path;
         const char *summary;
-        bool needs_snapshot; /* without one the reply is 503 */
+        enum {
+                JK_ROUTE_SMALL = 1 << 0,          /* a few bytes: answered whatever waits */
+                JK_ROUTE_NEEDS_SNAPSHOT = 1 << 1, /* without one the reply is 503 */
+        } flags;
         void (*render)(const struct jk_request *request, struct jk_reply *reply);
 };
 
@@ -67,6 +70,9 @@ extern const size_t jk_routes_count;
 
 /* Index in jk_routes, or jk_routes_count. */
 size_t jk_route_find(const char *path);
+
+/* Whether its replies are a few bytes, so that health is told under any load. */
+bool jk_route_is_small(size_t route);
 
 /* Answer a GET of request->path; always leaves a whole reply (body->failed: out of memory). */
 void jk_route_answer(const struct jk_request *request, struct jk_reply *reply);
