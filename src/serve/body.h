@@ -34,4 +34,4 @@ struct jk_body *jk_body_compress(struct jk_body *body, bool *ret_compressed);
 
 /* It is being sent; once that is over, jk_body_sent() (of libmicrohttpd's type) puts it back. */
 void jk_body_send(struct jk_body *body);
-void jk_body_sent(void *body);
+void jk_body_sent(void *data);

@@ -82,7 +82,7 @@ int
 jk_listen_open(const char *listen, int *ret_fd, int *ret_port, struct jk_error *err)
 {
         jk_autoclose int fd = -1;
-        union jk_address address;
+        union jk_address address = { 0 };
         int r, port = 0;
 
         r = jk_address_parse(listen, &address, err);

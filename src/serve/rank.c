@@ -169,7 +169,8 @@ keep_top(struct jk_rank *rank, size_t top)
                 rank->n = top;
         }
 
-        qsort(rank->items, rank->n, sizeof *rank->items, compare_keys);
+        if (rank->n > 0) /* qsort() takes no NULL, not even of nothing */
+                qsort(rank->items, rank->n, sizeof *rank->items, compare_keys);
 }
 
 int

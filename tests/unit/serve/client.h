@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -103,7 +104,8 @@ reply_read(int fd, struct reply *reply)
 
         client_read_all(fd, &reply->text);
         reply->status = 0;
-        sscanf(reply->text.data, "HTTP/1.%*d %d", &reply->status);
+        if (strncmp(reply->text.data, "HTTP/1.", 7) == 0)
+                reply->status = (int)strtol(reply->text.data + 9, NULL, 10);
         end = strstr(reply->text.data, "\r\n\r\n");
         reply->body = end ? end + 4 : reply->text.data + reply->text.length;
         reply->body_length = (size_t)(reply->text.data + reply->text.length - reply->body);
@@ -131,11 +133,16 @@ reply_header(const struct reply *reply, const char *name)
         static char value[256];
         char start[64];
         const char *found;
+        size_t length;
 
         snprintf(start, sizeof start, "\r\n%s: ", name);
         found = strcasestr(reply->text.data, start);
-        value[0] = '\0';
-        if (found && found < reply->body)
-                sscanf(found + strlen(start), "%255[^\r]", value);
+        if (!found || found >= reply->body)
+                return "";
+
+        length = strcspn(found + strlen(start), "\r");
+        assert_true(length < sizeof value);
+        memcpy(value, found + strlen(start), length);
+        value[length] = '\0';
         return value;
 }

@@ -107,7 +107,8 @@ fake_entry(struct jk_snapshot *s, enum jk_dimension dimension, const char *name,
         if (jk_array_grow(&s->entries[dimension], &s->entries_capacity[dimension], n + 1) < 0 ||
             jk_array_grow(&s->energy, &s->energy_capacity, row + 3 * s->n_zones) < 0)
                 abort();
-        memset(s->energy + row, 0, 3 * s->n_zones * sizeof *s->energy);
+        if (s->n_zones > 0)
+                memset(s->energy + row, 0, 3 * s->n_zones * sizeof *s->energy);
         for (size_t z = 0; z < s->n_zones; z++)
                 s->energy[row + (idle ? 0 : s->n_zones) + z] = energy_uj;
         s->energy_length += 3 * s->n_zones;

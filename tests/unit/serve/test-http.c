@@ -151,7 +151,8 @@ every_path_is_answered_with_its_type(void **state)
                 assert_string_equal(reply_header(&reply, "Content-Type"), rows[i].type);
                 assert_string_equal(reply_header(&reply, "X-Content-Type-Options"), "nosniff");
                 assert_string_equal(reply_header(&reply, "Cache-Control"), "no-store");
-                assert_int_equal(atoi(reply_header(&reply, "Content-Length")), reply.body_length);
+                assert_int_equal(strtol(reply_header(&reply, "Content-Length"), NULL, 10),
+                                 reply.body_length);
         }
 }
 
@@ -247,7 +248,8 @@ head_is_get_without_the_body(void **state)
         reply_get(f->port, "GET", "/api/v1/accounts", "", &whole);
         assert_int_equal(head.status, 200);
         assert_int_equal(head.body_length, 0);
-        assert_int_equal(atoi(reply_header(&head, "Content-Length")), whole.body_length);
+        assert_int_equal(strtol(reply_header(&head, "Content-Length"), NULL, 10),
+                         whole.body_length);
         assert_string_equal(reply_header(&head, "Content-Type"), "application/json");
 }
 

@@ -6,7 +6,9 @@
 #include "tests/unit/test.h"
 
 #include <ctype.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/map.h"
@@ -100,7 +102,7 @@ read_head(const char *line, struct family *family, struct jk_map *families)
                 assert_false(jk_map_get(families, hash(name, strlen(name)), NULL));
                 assert_int_equal(jk_map_put(families, hash(name, strlen(name)), 1), 0);
                 *family = (struct family){ .helped = true };
-                strcpy(family->name, name);
+                snprintf(family->name, sizeof family->name, "%s", name);
         } else if (sscanf(line, "# TYPE %95s %15s", name, family->type) == 2) {
                 assert_string_equal(name, family->name);
         } else if (sscanf(line, "# UNIT %95s %15s", name, family->unit) == 2) {
@@ -112,49 +114,58 @@ read_head(const char *line, struct family *family, struct jk_map *families)
         }
 }
 
+/* One sample by the grammar, in its family, and not there yet. */
+static void
+check_sample(const char *line, const struct family *family, bool openmetrics, struct jk_map *series)
+{
+        size_t n = name_length(line);
+        const char *after = n > 0 ? skip_labels(line + n) : NULL;
+        char *number_end;
+        uint64_t key;
+
+        if (!after || *after != ' ') {
+                fail_msg("malformed: %s", line);
+                return;
+        }
+        strtod(after + 1, &number_end);
+        if (number_end == after + 1 || *number_end)
+                fail_msg("no number: %s", line);
+        if (!belongs(line, n, family, openmetrics))
+                fail_msg("in family %s: %s", family->name, line);
+
+        key = hash(line, (size_t)(after - line));
+        if (jk_map_get(series, key, NULL))
+                fail_msg("twice: %s", line);
+        assert_int_equal(jk_map_put(series, key, 1), 0);
+}
+
 /* Read a page by the grammar; returns the number of samples. */
 static size_t
 check_page(const char *page, bool openmetrics)
 {
         struct jk_map families = { 0 }, series = { 0 };
         struct family family = { 0 };
-        size_t samples = 0;
+        size_t samples = 0, length = 0;
         bool ended = false;
 
-        for (const char *line = page, *end; *line; line = end + 1) {
-                char copy[8192];
-                const char *after;
-                char *number_end;
-                size_t n;
+        for (size_t at = 0; page[at]; at += length + 1) {
+                char line[8192];
 
-                end = strchr(line, '\n');
-                assert_non_null(end);
+                length = strcspn(page + at, "\n");
+                assert_int_equal(page[at + length], '\n');
+                assert_true(length < sizeof line);
+                memcpy(line, page + at, length);
+                line[length] = '\0';
+
                 assert_false(ended);
-                assert_true((size_t)(end - line) < sizeof copy);
-                memcpy(copy, line, (size_t)(end - line));
-                copy[end - line] = '\0';
-
-                if (strcmp(copy, "# EOF") == 0) {
+                if (strcmp(line, "# EOF") == 0) {
                         ended = true;
-                        continue;
+                } else if (line[0] == '#') {
+                        read_head(line, &family, &families);
+                } else {
+                        check_sample(line, &family, openmetrics, &series);
+                        samples++;
                 }
-                if (copy[0] == '#') {
-                        read_head(copy, &family, &families);
-                        continue;
-                }
-                n = name_length(copy);
-                after = skip_labels(copy + n);
-                if (n == 0 || !after || *after != ' ')
-                        fail_msg("malformed: %s", copy);
-                strtod(after + 1, &number_end);
-                if (number_end == after + 1 || *number_end)
-                        fail_msg("no number: %s", copy);
-                if (!belongs(copy, n, &family, openmetrics))
-                        fail_msg("in family %s: %s", family.name, copy);
-                if (jk_map_get(&series, hash(copy, (size_t)(after - copy)), NULL))
-                        fail_msg("twice: %s", copy);
-                assert_int_equal(jk_map_put(&series, hash(copy, (size_t)(after - copy)), 1), 0);
-                samples++;
         }
 
         assert_int_equal(ended, openmetrics);
@@ -248,18 +259,20 @@ promtool_finds_nothing_to_complain_about(void **state)
 {
         struct renderer *r = *state;
         FILE *pipe;
-
-        if (system("command -v promtool >/dev/null") != 0)
-                skip();
+        int status;
 
         r->stats.routes[1].replies[2] = 3;
         r->processes = -1;
         jk_shelf_publish(&r->shelf, fake_machine(&r->shelf, 4, 50));
         metrics(r, NULL);
-        pipe = popen("promtool check metrics >&2", "w");
+        signal(SIGPIPE, SIG_IGN);
+        pipe = popen("promtool check metrics >&2", "w"); /* NOLINT(cert-env33-c) */
         assert_non_null(pipe);
-        assert_int_equal(fwrite(r->body.data, 1, r->body.length, pipe), r->body.length);
-        assert_int_equal(pclose(pipe), 0);
+        fwrite(r->body.data, 1, r->body.length, pipe);
+        status = pclose(pipe);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+                skip(); /* it is not installed */
+        assert_int_equal(status, 0);
 }
 
 static void

@@ -94,7 +94,8 @@ overlong_queries_stay_in_their_buffers(void **state)
         (void)state;
         memset(query, 'a', sizeof query - 1);
         assert_int_equal(jk_accounts_query_parse(query, &parsed, &error), -EINVAL);
-        memcpy(query, "dimension=", 10);
+        for (size_t i = 0; i < 10; i++)
+                query[i] = "dimension="[i];
         assert_int_equal(jk_accounts_query_parse(query, &parsed, &error), -EINVAL);
         memset(query, '%', sizeof query - 1);
         assert_int_equal(jk_accounts_query_parse(query, &parsed, &error), -EINVAL);
