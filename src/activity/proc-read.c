@@ -11,11 +11,13 @@
 #include "activity/proc-read.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -58,12 +60,23 @@ find_self(int fd)
         return (pid_t)strtol(text, NULL, 10);
 }
 
+/* Whether the kernel lets us read what is any process' own: all but those that may do more than we.
+ * Pid 1 is often one of those, so reading its file would not tell. */
+static bool
+may_inspect(void)
+{
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+        return syscall(SYS_capget, &header, data) == 0 &&
+               (data[0].effective & (1U << CAP_SYS_PTRACE));
+}
+
 int
 jk_proc_open(const struct jk_root *root, struct jk_proc *ret_proc, struct jk_error *err)
 {
         struct jk_proc proc = { .ns_per_tick = (uint64_t)JK_NS_PER_S / 100, .page_size = 4096 };
         long hz = sysconf(_SC_CLK_TCK), page = sysconf(_SC_PAGESIZE);
-        char text[512];
         uint64_t ns;
 
         proc.fd = openat(root->fd, "proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -77,7 +90,7 @@ jk_proc_open(const struct jk_root *root, struct jk_proc *ret_proc, struct jk_err
                 proc.page_size = (uint64_t)page;
         proc.self = find_self(proc.fd);
         proc.clocks = proc.self == getpid() && jk_proc_clock(proc.self, &ns) == 0;
-        proc.io = jk_root_read(root, "proc/1/io", text, sizeof text) >= 0;
+        proc.io = may_inspect() && jk_root_exists(root, "proc/self/io");
         *ret_proc = proc;
         return 0;
 }

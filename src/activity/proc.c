@@ -37,6 +37,7 @@ struct jk_collector {
         struct jk_usage *usage;
         struct jk_tasks tasks;
         uint32_t irq_flag; /* JK_SAMPLE_IRQ_IN_TASKS, or 0 */
+        int64_t n_cpus;
         uint64_t readings;
         int64_t usage_read_ns;        /* monotonic */
         int64_t previous_boottime_ns; /* of the previous reading */
@@ -66,6 +67,8 @@ check_cgroup(struct jk_collector *collector, struct jk_task *task)
         if (jk_cgroups_id_of_process(collector->cgroups, path, &id) < 0 || id == task->cgroup)
                 return false;
 
+        task->left = task->cgroup;
+        task->moved_in = collector->readings;
         task->cgroup = id;
         return true;
 }
@@ -328,36 +331,56 @@ end_vanished(struct jk_collector *collector, struct jk_sample *sample)
         return 0;
 }
 
+/* Less than this may be the error of a reading. */
+static int64_t
+least_ns(const struct jk_collector *collector)
+{
+        return collector->proc.clocks ? UNSEEN_LEAST_NS : TICK_ERROR_NS;
+}
+
 /* What the CPUs can have done since the groups' time was read, which may be in the tasks' already.
  */
 static int64_t
 slack(const struct jk_collector *collector)
 {
-        long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-        int64_t ns = (jk_monotonic_ns() - collector->usage_read_ns) * (cpus > 0 ? cpus : 1);
+        int64_t elapsed_ns = jk_monotonic_ns() - collector->usage_read_ns;
 
-        return ns + (collector->proc.clocks ? UNSEEN_LEAST_NS : 10 * TICK_ERROR_NS);
+        return elapsed_ns * collector->n_cpus + 10 * least_ns(collector);
 }
 
-/* Look again at the cgroups of tasks in groups that are overdrawn. */
+/* Look again at the cgroup of a task in a group that is overdrawn. */
 static void
-find_moved(struct jk_collector *collector, struct jk_sample *sample, size_t first, int64_t slack_ns)
+check_overdrawn(struct jk_collector *collector, struct jk_task_record *record, struct jk_task *task)
+{
+        int64_t cpu_ns = (int64_t)record->cpu_ns;
+
+        if (!jk_usage_is_overdrawn(collector->usage, record->cgroup, least_ns(collector)) ||
+            !check_cgroup(collector, task))
+                return;
+
+        jk_usage_seen(collector->usage, record->cgroup, -cpu_ns);
+        jk_usage_seen(collector->usage, task->cgroup, cpu_ns);
+        record->cgroup = task->cgroup;
+}
+
+/* Settle what tasks that moved in this tick did in the group that they left. */
+static void
+find_moved(struct jk_collector *collector, struct jk_sample *sample, size_t first)
 {
         for (size_t i = first; i < sample->n_tasks; i++) {
                 struct jk_task_record *record = &sample->tasks[i];
-                int64_t cpu_ns = (int64_t)record->cpu_ns;
                 struct jk_task *task;
 
-                if (cpu_ns == 0 || (record->flags & JK_TASK_UNSEEN) ||
-                    !jk_usage_is_overdrawn(collector->usage, record->cgroup, slack_ns))
+                if (record->cpu_ns == 0)
+                        continue;
+                task = jk_tasks_find(&collector->tasks, record->pid);
+                if (!task || task->start_ns != record->start_ns)
                         continue;
 
-                task = jk_tasks_find(&collector->tasks, record->pid);
-                if (!task || task->start_ns != record->start_ns || !check_cgroup(collector, task))
-                        continue;
-                jk_usage_seen(collector->usage, record->cgroup, -cpu_ns);
-                jk_usage_seen(collector->usage, task->cgroup, cpu_ns);
-                record->cgroup = task->cgroup;
+                check_overdrawn(collector, record, task);
+                if (task->moved_in == collector->readings && !(record->flags & JK_TASK_NEW))
+                        jk_usage_moved(collector->usage, task->left, task->cgroup,
+                                       (int64_t)record->cpu_ns);
         }
 }
 
@@ -365,7 +388,6 @@ static int
 collect(struct jk_collector *collector, struct jk_sample *sample, struct jk_error *err)
 {
         size_t first = sample->n_tasks, count = 0;
-        int64_t slack_ns;
         int r;
 
         collector->readings++;
@@ -383,10 +405,9 @@ collect(struct jk_collector *collector, struct jk_sample *sample, struct jk_erro
                 r = end_vanished(collector, sample);
 
         if (r == 0) {
-                slack_ns = slack(collector);
-                find_moved(collector, sample, first, slack_ns);
-                r = jk_usage_settle(collector->usage, sample, slack_ns,
-                                    collector->proc.clocks ? UNSEEN_LEAST_NS : TICK_ERROR_NS);
+                find_moved(collector, sample, first);
+                r = jk_usage_settle(collector->usage, sample, slack(collector),
+                                    least_ns(collector));
         }
         if (r < 0)
                 return jk_fail(err, r, "activity proc: cannot list the processes: %m");
@@ -422,7 +443,8 @@ set_description(struct jk_collector *collector)
                  collector->proc.clocks ? "in nanoseconds" : "in steps of 10 ms",
                  groups ? "short-lived processes by cgroup " : "short-lived processes are not seen",
                  groups ? jk_cgroups_describe(collector->cgroups) : "",
-                 collector->proc.io ? "" : "; no bytes read and written (that needs root)");
+                 collector->proc.io ? ""
+                                    : "; no bytes read and written (that needs CAP_SYS_PTRACE)");
 }
 
 static int
@@ -437,6 +459,7 @@ open_collector(const struct jk_activity_env *env, struct jk_collector **ret_coll
 
         collector->proc.fd = -1;
         collector->cgroups = env->cgroups;
+        collector->n_cpus = sysconf(_SC_NPROCESSORS_CONF);
         collector->irq_flag = jk_irq_time_is_in_tasks(env->proc_root) ? JK_SAMPLE_IRQ_IN_TASKS : 0;
         r = jk_proc_open(env->proc_root, &collector->proc, err);
         if (r == 0 && jk_usage_open(env->cgroups, &collector->usage) < 0)

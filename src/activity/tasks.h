@@ -16,6 +16,8 @@ struct jk_task {
         uint64_t seen_in;   /* reading in which it was seen last */
         uint64_t active_in; /* reading in which it last did something */
         uint64_t cgroup;
+        uint64_t left;     /* the cgroup that it moved from … */
+        uint64_t moved_in; /* … as this reading found */
         uid_t uid;
         uid_t owner;        /* of /proc/PID: changes with credentials */
         uint32_t flags;     /* JK_TASK_KERNEL, JK_TASK_SELF */

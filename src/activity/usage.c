@@ -26,6 +26,9 @@
 #define SAMPLED_ERROR_DIVISOR 50
 #define SAMPLED_LEAST_NS      (20 * JK_NS_PER_MS)
 
+/* An eighth more than the group used is more than readings at different instants explain. */
+#define OVERDRAWN_DIVISOR 8
+
 struct entry {
         uint64_t id;
         bool used, gone;
@@ -226,13 +229,37 @@ jk_usage_seen(struct jk_usage *usage, uint64_t cgroup, int64_t cpu_ns)
         entry->n_active += cpu_ns > 0 ? 1 : -1;
 }
 
+/* What it will carry at the end of this tick. */
+static int64_t
+balance_of(const struct entry *entry)
+{
+        return entry->carry_ns + entry->own_ns - entry->seen_ns;
+}
+
+void
+jk_usage_moved(struct jk_usage *usage, uint64_t from, uint64_t to, int64_t cpu_ns)
+{
+        struct entry *old = find_entry(usage, from), *new = find_entry(usage, to);
+        int64_t amount = cpu_ns;
+
+        if (!old || !new || balance_of(old) <= 0 || balance_of(new) >= 0)
+                return;
+
+        if (amount > balance_of(old))
+                amount = balance_of(old);
+        if (amount > -balance_of(new))
+                amount = -balance_of(new);
+        old->carry_ns -= amount;
+        new->carry_ns += amount;
+}
+
 bool
-jk_usage_is_overdrawn(const struct jk_usage *usage, uint64_t cgroup, int64_t slack_ns)
+jk_usage_is_overdrawn(const struct jk_usage *usage, uint64_t cgroup, int64_t least_ns)
 {
         const struct entry *entry = find_entry(usage, cgroup);
 
         return entry && !entry->gone &&
-               entry->carry_ns + entry->own_ns - entry->seen_ns < -slack_ns;
+               entry->seen_ns - entry->own_ns > least_ns + entry->seen_ns / OVERDRAWN_DIVISOR;
 }
 
 /* ---- settling ---- */
@@ -259,7 +286,7 @@ carry_over(struct jk_usage *usage)
 
                 if (!entry->used)
                         continue;
-                entry->carry_ns += entry->own_ns - entry->seen_ns;
+                entry->carry_ns = balance_of(entry);
                 if (!entry->gone || i == 0)
                         continue;
 

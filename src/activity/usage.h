@@ -27,9 +27,14 @@ int jk_usage_read(struct jk_usage *usage);
 /* A task of the group was seen to use so much; negative to take it back. */
 void jk_usage_seen(struct jk_usage *usage, uint64_t cgroup, int64_t cpu_ns);
 
-/* Whether the tasks that were seen in a group used more than it did, by more than the slack: some
+/* A task that used so much was found to have moved: all of it counts as seen in the group `to`, and
+ * what it did before it left is a surplus of the group `from` and a debt of the other. Call it when
+ * all tasks were seen. */
+void jk_usage_moved(struct jk_usage *usage, uint64_t from, uint64_t to, int64_t cpu_ns);
+
+/* Whether the tasks that were seen in a group used clearly more in this tick than it did: then some
  * of them moved to another group. */
-bool jk_usage_is_overdrawn(const struct jk_usage *usage, uint64_t cgroup, int64_t slack_ns);
+bool jk_usage_is_overdrawn(const struct jk_usage *usage, uint64_t cgroup, int64_t least_ns);
 
 /* Append a JK_TASK_UNSEEN record for every group with a surplus above `least_ns` (per task seen
  * active in it and once more), and carry the rest. `slack_ns`: how much a group may be overdrawn
