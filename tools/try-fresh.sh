@@ -85,6 +85,7 @@ fi
 [ -n "$mirror" ] || die "this machine's apt has no source of $suite; set MIRROR"
 
 fresh=$(mktemp -d "${TMPDIR:-/var/tmp}/joulekeeper-fresh.XXXXXX")
+chmod 755 "$fresh" # apt downloads as a user of its own
 cleanup() {
         umount -lR "$fresh"/{proc,sys,dev,run} 2>/dev/null || true
         if [ "${KEEP:-}" = yes ]; then
