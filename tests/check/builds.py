@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 from check import process, tap
@@ -12,6 +13,8 @@ SOURCE = Path(__file__).resolve().parents[2]
 AS_OWNER = SOURCE / "tools/as-owner.sh"
 BUILD_LIMIT_S = 1200
 TEST_LIMIT_S = 1800
+
+PROGRESS = re.compile(r"^\[\d+/\d+\] (Compiling|Linking|Generating) .*\n", re.MULTILINE)
 
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:strict_string_checks=1:detect_stack_use_after_return=1",
@@ -28,7 +31,7 @@ def build(directory, options, environment=None):
     for command in (setup, ["ninja", "-C", directory]):
         status, output = process.run([AS_OWNER, *command], BUILD_LIMIT_S, env=environment)
         if status != 0:
-            return Case(name, FAILED, f"$ {' '.join(map(str, command))}\n{output}")
+            return Case(name, FAILED, f"$ {' '.join(map(str, command))}\n{PROGRESS.sub('', output)}")
     return Case(name, PASSED)
 
 
