@@ -133,7 +133,7 @@ class Fake:
         self.options = options
         self.sockets = make_tree(options)
         self.ledger = os.open(f"{options.dir}/ledger", os.O_WRONLY | os.O_CREAT, 0o644)
-        self.halted = False
+        self.halted = options.halted
         self.stopped = False
         self.then, self.busy = time.monotonic(), busy_seconds()
         self.write_ledger()
@@ -183,6 +183,7 @@ def parse():
     add("--dram-idle-watts", type=float, default=10, metavar="W")
     add("--dram-max-watts", type=float, default=50, metavar="W")
     add("--static", action="store_true", help="idle power at any load, for exact tests")
+    add("--halted", action="store_true", help="start halted, until SIGUSR2")
     add("--range-uj", type=int, default=262143328850, metavar="UJ", help="of packages and cores")
     add("--dram-range-uj", type=int, default=65712999613, metavar="UJ")
     add("--wrap-every", type=float, metavar="S",

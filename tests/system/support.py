@@ -148,6 +148,36 @@ class Agent:
         return status, time.monotonic() - start
 
 
+class FakePowercap:
+    """fake-powercap.py in a with statement, with options as it takes them. It starts halted."""
+
+    def __init__(self, directory, *options):
+        self.root = Path(directory)
+        self.process = subprocess.Popen(
+            [SOURCE / "tests/system/fake-powercap.py", directory, "--halted", *options],
+            stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "ready\n"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.process.kill()
+        self.process.wait()
+
+    def halt(self):
+        self.process.send_signal(signal.SIGUSR1)
+        time.sleep(0.2)  # several updates: the last one is in the ledger now
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGUSR2)
+
+    def truth(self):
+        """What each zone has counted since the start, in microjoules."""
+        lines = (self.root / "ledger").read_text(encoding="ascii").splitlines()
+        return {zone: int(energy_uj) for zone, energy_uj in (line.split() for line in lines)}
+
+
 def scratch_directory():
     """A context manager: a folder that is gone afterwards."""
     return tempfile.TemporaryDirectory(prefix="joulekeeper-test-")
