@@ -9,6 +9,8 @@
 
 #include "engine/engine.h"
 
+struct jk_users;
+
 /* Things that may fail tick after tick, said once until they work again. */
 enum jk_complaint {
         JK_COMPLAINT_CPUS,
@@ -18,9 +20,10 @@ enum jk_complaint {
 };
 
 struct jk_engine {
-        struct jk_root root, proc_root, cgroup_root;
+        struct jk_root root, proc_root, cgroup_root, users_root;
         struct jk_meters *meters;
         struct jk_cgroups *cgroups;
+        struct jk_users *users;
         struct jk_cpus *cpus; /* NULL if there is no proc/stat */
         const struct jk_collector_ops *collector_ops;
         struct jk_collector *collector; /* NULL: tasks cannot be seen */

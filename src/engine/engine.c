@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/root.h"
 #include "engine/engine-internal.h"
+#include "workload/user.h"
 
 /* ---- opening ---- */
 
@@ -102,11 +103,15 @@ open_parts(struct jk_engine *engine, const struct jk_engine_options *options, st
         if (r == 0)
                 r = open_tree(path, "sys/fs/cgroup", &engine->cgroup_root, err);
         if (r == 0)
+                r = open_tree(path, "etc/passwd", &engine->users_root, err);
+        if (r == 0)
                 r = jk_meters_open(&meter_env, options->meters, &engine->meters, err);
         if (r == 0)
                 r = jk_cgroups_open(&engine->cgroup_root, &engine->cgroups, err);
         if (r == 0)
                 r = open_activity(engine, options, err);
+        if (r == 0)
+                r = jk_users_open(&engine->users_root, &engine->users);
         if (r == 0)
                 r = engine->model_ops->open(&engine->model, err);
         if (r == 0)
@@ -134,7 +139,8 @@ jk_engine_open(const struct jk_engine_options *options, struct jk_engine **ret_e
         if (!engine)
                 return jk_fail(err, ENOMEM, "engine: out of memory");
 
-        engine->root = engine->proc_root = engine->cgroup_root = (struct jk_root)JK_ROOT_CLOSED;
+        engine->root = engine->proc_root = engine->cgroup_root = engine->users_root =
+                (struct jk_root)JK_ROOT_CLOSED;
         engine->wake_fd = engine->statm_fd = -1;
         engine->interval_ns = options->interval_ns;
         engine->started_realtime_ns = jk_now().realtime_ns;
@@ -164,11 +170,13 @@ jk_engine_close(struct jk_engine *engine)
         if (engine->model)
                 engine->model_ops->close(engine->model);
         jk_ledger_close(engine->ledger);
+        jk_users_close(engine->users);
         jk_cpus_close(engine->cpus);
         jk_cgroups_close(engine->cgroups);
         jk_meters_close(engine->meters);
         jk_shelf_destroy(&engine->shelf);
         jk_sample_free(&engine->sample);
+        jk_root_close(&engine->users_root);
         jk_root_close(&engine->cgroup_root);
         jk_root_close(&engine->proc_root);
         jk_root_close(&engine->root);
@@ -203,6 +211,14 @@ collect(struct jk_engine *engine)
 
         if (jk_cgroups_publish(engine->cgroups, sample) < 0)
                 jk_engine_complain(engine, JK_COMPLAINT_CGROUPS, "cgroups: out of memory");
+
+        jk_users_refresh(engine->users);
+}
+
+static const char *
+name_user(void *data, uid_t uid)
+{
+        return jk_users_name(data, uid);
 }
 
 static int
@@ -214,7 +230,7 @@ publish(struct jk_engine *engine)
         if (!snapshot)
                 return -ENOMEM;
 
-        r = jk_ledger_publish(engine->ledger, &engine->sample, NULL, NULL, snapshot);
+        r = jk_ledger_publish(engine->ledger, &engine->sample, name_user, engine->users, snapshot);
         if (r == 0)
                 jk_engine_report(engine, &snapshot->status);
 
