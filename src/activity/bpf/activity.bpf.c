@@ -279,7 +279,7 @@ resident_pages(const struct mm_struct *mm)
         /* File, anonymous and shared memory: 0, 1 and 3; 2 is swap. */
         __s64 pages = 0;
 
-        if (bpf_core_type_exists(struct mm_rss_stat___array)) {
+        if (bpf_core_field_exists(((struct mm_struct___array *)0)->rss_stat.count)) {
                 const struct mm_struct___array *old = (const void *)mm;
 
                 pages = old->rss_stat.count[0].counter + old->rss_stat.count[1].counter +
