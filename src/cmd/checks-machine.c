@@ -114,14 +114,10 @@ check_port(struct jk_diagnosis *diagnosis)
         struct jk_server *server;
         struct jk_shelf shelf;
         struct jk_error err;
-        int r;
 
         jk_shelf_init(&shelf);
-        r = jk_serve_start(&options, &shelf, &server, &err);
-        if (r < 0) {
-                jk_diagnosis_add(diagnosis, "machine", "HTTP",
-                                 r == -EADDRINUSE ? JK_CHECK_NONE : JK_CHECK_LIMITED, "%s",
-                                 err.message);
+        if (jk_serve_start(&options, &shelf, &server, &err) < 0) {
+                jk_diagnosis_add(diagnosis, "machine", "HTTP", JK_CHECK_LIMITED, "%s", err.message);
         } else {
                 jk_serve_stop(server);
                 jk_diagnosis_add(diagnosis, "machine", "HTTP", JK_CHECK_OK, "%s is free",

@@ -27,7 +27,7 @@ static const struct {
 };
 
 static const struct jk_option options[] = {
-        { 0, "json", NULL, "JSON instead of a table" },
+        { 'j', "json", NULL, "JSON instead of a table" },
         { 0, "listen", "ADDR:PORT",
           "the address that must be free for the agent "
           "(127.0.0.1:9782)" },

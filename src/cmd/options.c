@@ -61,7 +61,6 @@ print_help(const struct jk_command *command, const struct jk_option *options, si
 {
         printf("usage: joulekeeper %s%s%s\n\n", command->name, *command->arguments ? " " : "",
                command->arguments);
-        printf("joulekeeper %s: ", command->name);
         jk_print_wrapped(stdout, command->summary, 0);
         printf("\n");
 

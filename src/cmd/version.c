@@ -43,7 +43,7 @@ static const struct {
 };
 
 static const struct jk_option options[] = {
-        { 0, "json", NULL, "JSON instead of text" },
+        { 'j', "json", NULL, "JSON instead of text" },
 };
 
 static bool

@@ -31,7 +31,6 @@ struct jk_config {
         int64_t ended_tasks_max;
 };
 
-#define JK_CONFIG_FILE     "/etc/joulekeeper/joulekeeper.yaml" /* where the packages put it */
 #define JK_CONFIG_FILE_MAX (1 << 20) /* bytes; a larger file is a mistake */
 
 struct jk_config_row;
