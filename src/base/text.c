@@ -11,17 +11,14 @@
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
-static bool
-reserve(struct jk_text *text, size_t extra)
+/* Make room where there is too little; false if memory ran out, now or before. */
+static bool __attribute__((noinline, cold)) grow(struct jk_text *text, size_t wanted)
 {
-        size_t wanted = text->length + extra + 1;
         size_t grown = text->capacity ? text->capacity : 256;
         char *moved;
 
         if (text->failed)
                 return false;
-        if (wanted <= text->capacity)
-                return true;
 
         while (grown < wanted)
                 grown += grown / 2;
@@ -35,6 +32,14 @@ reserve(struct jk_text *text, size_t extra)
         text->data = moved;
         text->capacity = grown;
         return true;
+}
+
+static inline bool
+reserve(struct jk_text *text, size_t extra)
+{
+        size_t wanted = text->length + extra + 1;
+
+        return (wanted <= text->capacity && !text->failed) || grow(text, wanted);
 }
 
 void
@@ -73,7 +78,11 @@ jk_text_string(struct jk_text *text, const char *string)
 void
 jk_text_char(struct jk_text *text, char c)
 {
-        jk_text_bytes(text, &c, 1);
+        if (!reserve(text, 1))
+                return;
+
+        text->data[text->length++] = c;
+        text->data[text->length] = '\0';
 }
 
 /* Digits by hand: a scrape prints tens of thousands of numbers, and printf is most of its cost. */
@@ -120,19 +129,22 @@ jk_text_printf(struct jk_text *text, const char *format, ...)
 void
 jk_text_joules(struct jk_text *text, int64_t energy_uj)
 {
-        uint64_t magnitude = energy_uj < 0 ? 0 - (uint64_t)energy_uj : (uint64_t)energy_uj;
-        uint64_t fraction = magnitude % 1000000;
-        char digits[7] = ".";
+        uint64_t rest = energy_uj < 0 ? 0 - (uint64_t)energy_uj : (uint64_t)energy_uj;
+        char digits[24];
+        size_t i = sizeof digits;
 
-        if (energy_uj < 0)
-                jk_text_char(text, '-');
-        jk_text_u64(text, magnitude / 1000000);
-
-        for (int i = 6; i >= 1; i--) {
-                digits[i] = (char)('0' + fraction % 10);
-                fraction /= 10;
+        for (int place = 0; place < 8 || rest > 0; place++) {
+                if (place == 6) {
+                        digits[--i] = '.';
+                        continue;
+                }
+                digits[--i] = (char)('0' + rest % 10);
+                rest /= 10;
         }
-        jk_text_bytes(text, digits, sizeof digits);
+        if (energy_uj < 0)
+                digits[--i] = '-';
+
+        jk_text_bytes(text, digits + i, sizeof digits - i);
 }
 
 /* Length of the well-formed UTF-8 sequence at s (Unicode 15, table 3-7), or 0. */
