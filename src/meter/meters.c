@@ -18,75 +18,12 @@
 #include "base/units.h"
 #include "meter/set.h"
 
-#define RETRY_FIRST_NS JK_NS_PER_S
-#define RETRY_MAX_NS   (60 * JK_NS_PER_S)
-#define RESCAN_NS      (60 * JK_NS_PER_S)
-
 const struct jk_meter_ops *const jk_meter_list[] = {
         &jk_meter_perf,    &jk_meter_powercap, &jk_meter_hwmon,
         &jk_meter_battery, &jk_meter_estimate, NULL,
 };
 
 /* ---- opening ---- */
-
-static void
-close_slot(struct jk_meters *meters, size_t s)
-{
-        struct jk_meters_slot *slot = &meters->slots[s];
-
-        if (slot->meter)
-                slot->ops->close(slot->meter);
-        slot->meter = NULL;
-}
-
-/* Not open, or no longer: try again after a while (see retry_slots()). */
-static void
-set_back(struct jk_meters_slot *slot)
-{
-        if (slot->delay_ns == 0)
-                slot->delay_ns = RETRY_FIRST_NS;
-        else if (slot->delay_ns < RETRY_MAX_NS / 2)
-                slot->delay_ns *= 2;
-        else
-                slot->delay_ns = RETRY_MAX_NS;
-        slot->wait_ns = slot->delay_ns;
-        slot->retry_ns = 0;
-}
-
-static void
-wait_for_rescan(struct jk_meters_slot *slot)
-{
-        slot->wait_ns = RESCAN_NS;
-        slot->retry_ns = 0;
-}
-
-/* A meter that was never there is looked for with new hardware only; one that failed, sooner. */
-static void
-open_slot(struct jk_meters *meters, size_t s)
-{
-        struct jk_meters_slot *slot = &meters->slots[s];
-        struct jk_meter_status *status = &meters->status[s];
-        struct jk_error err = { 0 };
-        int r;
-
-        r = slot->ops->open(&meters->env, &slot->meter, &err);
-        if (r == 0) {
-                slot->fresh = true;
-                slot->ailing = false;
-                if (err.message[0] || status->state == JK_METER_ABSENT ||
-                    status->state == JK_METER_FAILED)
-                        status->error = err;
-                return;
-        }
-
-        slot->meter = NULL;
-        status->error = err;
-        status->state = r == -ENODEV ? JK_METER_ABSENT : JK_METER_FAILED;
-        if (r == -ENODEV && slot->delay_ns == 0)
-                wait_for_rescan(slot);
-        else
-                set_back(slot);
-}
 
 /* A meter none of whose zones are needed is closed, and looked at again with new hardware. */
 static void
@@ -99,9 +36,9 @@ settle_slot(struct jk_meters *meters, size_t s)
                 return;
 
         if (status->n_zones == 0 && !jk_meters_on_trial(meters, s)) {
-                close_slot(meters, s);
+                jk_meters_close_slot(meters, s);
                 slot->delay_ns = 0;
-                wait_for_rescan(slot);
+                jk_meters_wait(slot);
                 status->state = JK_METER_UNUSED;
                 if (!status->error.message[0])
                         jk_fail(&status->error, 0, "its zones are read by a better meter");
@@ -188,7 +125,7 @@ open_wanted(struct jk_meters *meters)
 {
         for (size_t s = 0; s < meters->n_slots; s++) {
                 if (meters->slots[s].wanted) {
-                        open_slot(meters, s);
+                        jk_meters_open_slot(meters, s);
                         continue;
                 }
                 meters->status[s].state = JK_METER_UNUSED;
@@ -244,7 +181,7 @@ jk_meters_close(struct jk_meters *meters)
                 return;
 
         for (size_t s = 0; meters->slots && s < meters->n_slots; s++)
-                close_slot(meters, s);
+                jk_meters_close_slot(meters, s);
         free(meters->slots);
         free(meters->status);
         free(meters);
@@ -277,9 +214,9 @@ fail_slot(struct jk_meters *meters, size_t s)
 
         if (slot->delay_ns == 0)
                 jk_log_warning("%s; it will be tried again", meters->status[s].error.message);
-        close_slot(meters, s);
+        jk_meters_close_slot(meters, s);
         meters->status[s].state = JK_METER_FAILED;
-        set_back(slot);
+        jk_meters_set_back(slot);
 
         for (size_t o = 0; o < meters->n_slots; o++)
                 if (slot->ops->proven_by == meters->slots[o].ops ||
@@ -362,101 +299,6 @@ read_slots(struct jk_meters *meters, struct jk_sample *sample, bool proven)
         return changed;
 }
 
-/* ---- coming back, and new hardware ---- */
-
-static bool
-retry_slots(struct jk_meters *meters, int64_t now_ns)
-{
-        bool opened = false;
-
-        for (size_t s = 0; s < meters->n_slots; s++) {
-                struct jk_meters_slot *slot = &meters->slots[s];
-
-                if (slot->meter || !slot->wanted)
-                        continue;
-                if (slot->retry_ns == 0)
-                        slot->retry_ns = now_ns + slot->wait_ns;
-                if (now_ns < slot->retry_ns)
-                        continue;
-                open_slot(meters, s);
-                opened |= slot->meter != NULL;
-                slot->retry_ns = now_ns + slot->wait_ns;
-        }
-
-        return opened;
-}
-
-static bool
-offer_the_same(const struct jk_meter_zone *a, size_t n_a, const struct jk_meter_zone *b, size_t n_b)
-{
-        if (n_a != n_b)
-                return false;
-        for (size_t z = 0; z < n_a; z++)
-                if (strcmp(a[z].zone.name, b[z].zone.name) != 0)
-                        return false;
-
-        return true;
-}
-
-/* Limits may have been set since. */
-static void
-refresh_limits(struct jk_meters *meters, struct jk_meter_zone *zones,
-               const struct jk_meter_zone *found, size_t n)
-{
-        for (size_t z = 0; z < n; z++) {
-                zones[z].zone.limit_w = found[z].zone.limit_w;
-                zones[z].zone.max_w = found[z].zone.max_w;
-                if (zones[z].index < 0)
-                        continue;
-                if (!isnan(zones[z].zone.limit_w))
-                        meters->table.zones[zones[z].index].limit_w = zones[z].zone.limit_w;
-                meters->table.zones[zones[z].index].max_w = zones[z].zone.max_w;
-        }
-}
-
-/* Open the meter a second time: if it finds other zones than before, that one is used from now. */
-static bool
-rescan_slot(struct jk_meters *meters, size_t s)
-{
-        struct jk_meters_slot *slot = &meters->slots[s];
-        struct jk_meter *again = NULL;
-        struct jk_meter_zone *zones, *found;
-        size_t n, n_found;
-
-        if (!slot->meter || slot->fresh || slot->ops->open(&meters->env, &again, NULL) < 0)
-                return false;
-
-        n = slot->ops->zones(slot->meter, &zones);
-        n_found = slot->ops->zones(again, &found);
-        if (offer_the_same(zones, n, found, n_found)) {
-                refresh_limits(meters, zones, found, n);
-                slot->ops->close(again);
-                return false;
-        }
-
-        slot->ops->close(slot->meter);
-        slot->meter = again;
-        slot->fresh = true;
-        return true;
-}
-
-static bool
-rescan_slots(struct jk_meters *meters, int64_t now_ns)
-{
-        bool changed = false;
-
-        if (meters->rescan_ns == 0)
-                meters->rescan_ns = now_ns + RESCAN_NS;
-        if (now_ns < meters->rescan_ns)
-                return false;
-
-        meters->rescan_ns = now_ns + RESCAN_NS;
-        for (size_t s = 0; s < meters->n_slots; s++)
-                changed |= rescan_slot(meters, s);
-
-        return changed;
-}
-
 /* What was opened in this tick takes its baselines in it; a failure shows in the next one. */
 static void
 read_baselines(struct jk_meters *meters, const struct jk_sample *sample)
@@ -484,8 +326,8 @@ jk_meters_read(struct jk_meters *meters, struct jk_sample *sample)
 
         changed = read_slots(meters, sample, false);
         changed |= read_slots(meters, sample, true);
-        changed |= retry_slots(meters, now_ns);
-        changed |= rescan_slots(meters, now_ns);
+        changed |= jk_meters_retry(meters, now_ns);
+        changed |= jk_meters_rescan(meters, now_ns);
         if (!changed)
                 return;
 

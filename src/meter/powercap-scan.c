@@ -11,58 +11,20 @@
  */
 #include "meter/powercap-scan.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/array.h"
 #include "base/cleanup.h"
+#include "meter/powercap-list.h"
 #include "meter/rapl.h"
-
-#define PREFIX      "intel-rapl"
-#define MMIO_PREFIX "intel-rapl-mmio:"
 
 /* package, short term, peak, and room */
 #define CONSTRAINTS_MAX 6
 
-/* A directory that is a zone, or would be. */
-struct candidate {
-        char path[112]; /* sys/class/powercap/intel-rapl:0:1 */
-        const char *id; /* intel-rapl:0:1, in path */
-        enum jk_zone_kind kind;
-        int package, die; /* die -1: the whole package */
-        bool mmio;
-        int top;       /* the candidate around it, or -1 */
-        int fd;        /* its energy_uj, or -1 */
-        int mirror_fd; /* another die's counter that shows the same, or -1 */
-        bool dropped;
-        double stated_w; /* the highest limit that is stated, or NaN */
-};
-
-struct scan {
-        const struct jk_root *root;
-        struct candidate *items;
-        size_t n, capacity;
-        bool amd;
-        struct jk_error *err;
-
-        size_t n_listed; /* directories named like zones */
-        int failed;      /* the last errno of an energy_uj that cannot be read */
-};
-
-static const struct {
-        const char *name;
-        enum jk_zone_kind kind;
-} subzones[] = {
-        { "core", JK_ZONE_CORE },
-        { "uncore", JK_ZONE_UNCORE },
-        { "dram", JK_ZONE_DRAM },
-};
-
 static void
-free_scan(struct scan *scan)
+free_scan(struct jk_powercap_list *scan)
 {
         for (size_t i = 0; i < scan->n; i++) {
                 jk_cleanup_close(&scan->items[i].fd);
@@ -71,188 +33,10 @@ free_scan(struct scan *scan)
         free(scan->items);
 }
 
-/* ---- listing ---- */
-
-static size_t
-depth_of(const char *id)
-{
-        size_t colons = 0;
-
-        for (; *id; id++)
-                colons += *id == ':';
-
-        return colons;
-}
-
-static bool
-is_zone_id(const char *name)
-{
-        return strncmp(name, PREFIX, strlen(PREFIX)) == 0 && depth_of(name) >= 1 &&
-               depth_of(name) <= 2;
-}
-
-static bool
-is_listed(const struct scan *scan, const char *id)
-{
-        for (size_t i = 0; i < scan->n; i++)
-                if (strcmp(scan->items[i].id, id) == 0)
-                        return true;
-
-        return false;
-}
-
-static int
-list_zone(struct scan *scan, const char *directory, const char *name)
-{
-        struct candidate item = { .top = -1, .fd = -1, .mirror_fd = -1, .stated_w = NAN };
-        int n, r;
-
-        if (!is_zone_id(name) || is_listed(scan, name))
-                return 0;
-
-        n = snprintf(item.path, sizeof item.path, "%s/%s", directory, name);
-        if (n < 0 || (size_t)n >= sizeof item.path)
-                return 0; /* no kernel names a zone so */
-
-        r = jk_array_grow(&scan->items, &scan->capacity, scan->n + 1);
-        if (r < 0)
-                return r;
-
-        item.mmio = strncmp(name, MMIO_PREFIX, strlen(MMIO_PREFIX)) == 0;
-        scan->items[scan->n++] = item;
-        for (size_t i = 0; i < scan->n; i++) /* the array may have moved */
-                scan->items[i].id = strrchr(scan->items[i].path, '/') + 1;
-        return 0;
-}
-
-struct visit {
-        struct scan *scan;
-        const char *directory;
-};
-
-static int
-visit_name(const char *name, void *data)
-{
-        struct visit *visit = data;
-
-        return list_zone(visit->scan, visit->directory, name);
-}
-
-/* The class lists all zones flat; a copy of a tree may have only the nested ones. */
-static int
-list_zones(struct scan *scan)
-{
-        struct visit visit = { scan, JK_POWERCAP_DIR };
-        int r;
-
-        r = jk_root_list(scan->root, JK_POWERCAP_DIR, visit_name, &visit);
-        if (r < 0)
-                return r;
-
-        for (size_t i = 0; i < scan->n; i++) {
-                char directory[sizeof scan->items->path];
-
-                memcpy(directory, scan->items[i].path, sizeof directory);
-                visit.directory = directory;
-                r = jk_root_list(scan->root, directory, visit_name, &visit);
-                if (r == -ENOMEM)
-                        return r;
-        }
-
-        scan->n_listed = scan->n;
-        return 0;
-}
-
-/* ---- naming ---- */
-
-/* "package-1" or "package-1-die-0"; anything else is no package. */
-static bool
-parse_package(const char *name, int *ret_package, int *ret_die)
-{
-        int package, die = -1, end = 0;
-
-        if (sscanf(name, "package-%d%n", &package, &end) != 1 || package < 0)
-                return false;
-        if (name[end]) {
-                const char *rest = name + end;
-
-                if (sscanf(rest, "-die-%d%n", &die, &end) != 1 || die < 0 || rest[end])
-                        return false;
-        }
-
-        *ret_package = package;
-        *ret_die = die;
-        return true;
-}
-
-static bool
-name_top(struct candidate *item, const char *name)
-{
-        if (parse_package(name, &item->package, &item->die)) {
-                item->kind = JK_ZONE_PACKAGE;
-                return true;
-        }
-
-        item->package = item->die = -1;
-        item->kind = JK_ZONE_PSYS; /* "psys", and "psys-1" of the second package */
-        return strcmp(name, "psys") == 0 || strncmp(name, "psys-", 5) == 0;
-}
-
-static int
-find_top(const struct scan *scan, const char *id)
-{
-        size_t length = (size_t)(strrchr(id, ':') - id);
-
-        for (size_t i = 0; i < scan->n; i++)
-                if (strlen(scan->items[i].id) == length &&
-                    strncmp(scan->items[i].id, id, length) == 0)
-                        return (int)i;
-
-        return -1;
-}
-
-static bool
-name_sub(struct scan *scan, struct candidate *item, const char *name)
-{
-        const struct candidate *top;
-
-        item->top = find_top(scan, item->id);
-        if (item->top < 0 || scan->items[item->top].dropped)
-                return false;
-
-        top = &scan->items[item->top];
-        item->package = top->package;
-        item->die = top->die;
-        for (size_t i = 0; i < JK_COUNT(subzones); i++) {
-                if (strcmp(name, subzones[i].name) != 0)
-                        continue;
-                item->kind = subzones[i].kind;
-                return !(scan->amd && item->kind == JK_ZONE_CORE);
-        }
-
-        return false;
-}
-
-/* What is no zone of ours, or is one core's, is dropped. Tops first, as the others need theirs. */
-static void
-name_zones(struct scan *scan, size_t depth)
-{
-        for (size_t i = 0; i < scan->n; i++) {
-                struct candidate *item = &scan->items[i];
-                char path[160], name[64];
-
-                if (depth_of(item->id) != depth)
-                        continue;
-                snprintf(path, sizeof path, "%s/name", item->path);
-                item->dropped = jk_root_read(scan->root, path, name, sizeof name) < 0 ||
-                                !(depth == 1 ? name_top(item, name) : name_sub(scan, item, name));
-        }
-}
-
 /* ---- counters ---- */
 
 static void
-open_counter(struct scan *scan, struct candidate *item)
+open_counter(struct jk_powercap_list *scan, struct jk_powercap_candidate *item)
 {
         char path[160];
         uint64_t unused;
@@ -276,7 +60,7 @@ open_counter(struct scan *scan, struct candidate *item)
 }
 
 static uint64_t
-value_of(const struct candidate *item)
+value_of(const struct jk_powercap_candidate *item)
 {
         uint64_t value = 0;
 
@@ -286,7 +70,7 @@ value_of(const struct candidate *item)
 
 /* Whether b shows the counter that a shows: a's value before and after encloses b's. */
 static bool
-is_mirror(const struct candidate *a, const struct candidate *b)
+is_mirror(const struct jk_powercap_candidate *a, const struct jk_powercap_candidate *b)
 {
         uint64_t before = value_of(a), between = value_of(b), after = value_of(a);
 
@@ -294,7 +78,8 @@ is_mirror(const struct candidate *a, const struct candidate *b)
 }
 
 static void
-drop_mirror(struct scan *scan, struct candidate *kept, struct candidate *mirror)
+drop_mirror(struct jk_powercap_list *scan, struct jk_powercap_candidate *kept,
+            struct jk_powercap_candidate *mirror)
 {
         kept->mirror_fd = jk_steal_fd(&mirror->fd);
         mirror->dropped = true;
@@ -304,19 +89,19 @@ drop_mirror(struct scan *scan, struct candidate *kept, struct candidate *mirror)
 }
 
 static bool
-is_package(const struct candidate *item, int package)
+is_package(const struct jk_powercap_candidate *item, int package)
 {
         return !item->dropped && item->kind == JK_ZONE_PACKAGE && item->package == package;
 }
 
 /* Dies that mirror another are dropped; if that leaves one, it is the package. */
 static void
-merge_dies(struct scan *scan, struct candidate *first)
+merge_dies(struct jk_powercap_list *scan, struct jk_powercap_candidate *first)
 {
         bool alone = true;
 
         for (size_t i = 0; i < scan->n; i++) {
-                struct candidate *other = &scan->items[i];
+                struct jk_powercap_candidate *other = &scan->items[i];
 
                 if (other == first || other->mmio != first->mmio ||
                     !is_package(other, first->package))
@@ -338,14 +123,14 @@ merge_dies(struct scan *scan, struct candidate *first)
 }
 
 static bool
-is_same_energy(const struct candidate *a, const struct candidate *b)
+is_same_energy(const struct jk_powercap_candidate *a, const struct jk_powercap_candidate *b)
 {
         return a->kind == b->kind && a->package == b->package && a->die == b->die;
 }
 
 /* Of two that are the same, keep the one by MSR, else the first; of psys, one that counts. */
 static bool
-is_better(const struct candidate *a, const struct candidate *b)
+is_better(const struct jk_powercap_candidate *a, const struct jk_powercap_candidate *b)
 {
         if (a->kind == JK_ZONE_PSYS && (value_of(a) > 0) != (value_of(b) > 0))
                 return value_of(a) > 0;
@@ -356,11 +141,11 @@ is_better(const struct candidate *a, const struct candidate *b)
 }
 
 static void
-drop_duplicates(struct scan *scan)
+drop_duplicates(struct jk_powercap_list *scan)
 {
         for (size_t i = 0; i < scan->n; i++)
                 for (size_t k = 0; k < scan->n && !scan->items[i].dropped; k++) {
-                        struct candidate *a = &scan->items[i], *b = &scan->items[k];
+                        struct jk_powercap_candidate *a = &scan->items[i], *b = &scan->items[k];
 
                         if (i != k && !b->dropped && is_same_energy(a, b) && is_better(a, b))
                                 b->dropped = true;
@@ -371,7 +156,8 @@ drop_duplicates(struct scan *scan)
 
 /* In watts; NaN if it is not stated. */
 static double
-read_watts(const struct scan *scan, const struct candidate *item, int constraint, const char *what)
+read_watts(const struct jk_powercap_list *scan, const struct jk_powercap_candidate *item,
+           int constraint, const char *what)
 {
         char path[160];
         uint64_t value_uw;
@@ -385,7 +171,7 @@ read_watts(const struct scan *scan, const struct candidate *item, int constraint
 
 /* What is inside the package draws no more than it; memory stands beside it. */
 static double
-stated_power(const struct scan *scan, const struct candidate *item)
+stated_power(const struct jk_powercap_list *scan, const struct jk_powercap_candidate *item)
 {
         double stated_w = NAN;
 
@@ -400,7 +186,7 @@ stated_power(const struct scan *scan, const struct candidate *item)
 }
 
 static double
-limit_in_force(const struct scan *scan, const struct candidate *item)
+limit_in_force(const struct jk_powercap_list *scan, const struct jk_powercap_candidate *item)
 {
         char path[160];
         uint64_t enabled;
@@ -415,7 +201,8 @@ limit_in_force(const struct scan *scan, const struct candidate *item)
 /* ---- the result ---- */
 
 static void
-complete_zone(const struct scan *scan, const struct candidate *item, struct jk_zone *ret_zone)
+complete_zone(const struct jk_powercap_list *scan, const struct jk_powercap_candidate *item,
+              struct jk_zone *ret_zone)
 {
         char path[160];
         uint64_t range_uj;
@@ -432,7 +219,7 @@ complete_zone(const struct scan *scan, const struct candidate *item, struct jk_z
 }
 
 static int
-hand_over(struct scan *scan, struct jk_powercap_zone **ret_zones, size_t *ret_n)
+hand_over(struct jk_powercap_list *scan, struct jk_powercap_zone **ret_zones, size_t *ret_n)
 {
         struct jk_powercap_zone *zones = calloc(scan->n + 1, sizeof *zones);
         size_t n = 0;
@@ -441,7 +228,7 @@ hand_over(struct scan *scan, struct jk_powercap_zone **ret_zones, size_t *ret_n)
                 return jk_fail(scan->err, ENOMEM, "powercap: out of memory");
 
         for (size_t i = 0; i < scan->n; i++) {
-                struct candidate *item = &scan->items[i];
+                struct jk_powercap_candidate *item = &scan->items[i];
 
                 if (item->dropped)
                         continue;
@@ -458,7 +245,7 @@ hand_over(struct scan *scan, struct jk_powercap_zone **ret_zones, size_t *ret_n)
 
 /* Why there is nothing to read. */
 static int
-explain(const struct scan *scan, int listed)
+explain(const struct jk_powercap_list *scan, int listed)
 {
         if (listed < 0 || scan->n_listed == 0)
                 return jk_fail(scan->err, ENODEV,
@@ -478,7 +265,7 @@ explain(const struct scan *scan, int listed)
 }
 
 static bool
-has_zones(const struct scan *scan)
+has_zones(const struct jk_powercap_list *scan)
 {
         for (size_t i = 0; i < scan->n; i++)
                 if (!scan->items[i].dropped)
@@ -488,10 +275,9 @@ has_zones(const struct scan *scan)
 }
 
 static void
-find_counters(struct scan *scan)
+find_counters(struct jk_powercap_list *scan)
 {
-        name_zones(scan, 1);
-        name_zones(scan, 2);
+        jk_powercap_name(scan);
         for (size_t i = 0; i < scan->n; i++)
                 if (!scan->items[i].dropped)
                         open_counter(scan, &scan->items[i]);
@@ -506,10 +292,11 @@ int
 jk_powercap_scan(const struct jk_root *root, struct jk_powercap_zone **ret_zones, size_t *ret_n,
                  struct jk_error *err)
 {
-        __attribute__((cleanup(free_scan))) struct scan scan = { .root = root, .err = err };
+        __attribute__((cleanup(free_scan))) struct jk_powercap_list scan = { .root = root,
+                                                                             .err = err };
         int r;
 
-        r = list_zones(&scan);
+        r = jk_powercap_list(&scan);
         if (r == -ENOMEM)
                 return jk_fail(err, ENOMEM, "powercap: out of memory");
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inside of the set of meters, shared by its three files: meters.c (opening, reading, failing,
- * coming back), claims.c (which meter's zone is used), trial.c (whether two meters agree).
+ * The inside of the set of meters, shared by its files: meters.c (reading and failing), slots.c
+ * (opening and coming back), claims.c (which meter's zone is used), trial.c (whether two meters
+ * agree).
  */
 #pragma once
 
@@ -45,6 +46,19 @@ struct jk_meters {
         struct jk_trial trials[JK_ZONES_MAX];
         struct jk_sample scratch; /* what a meter fills whose readings are not used (yet) */
 };
+
+/* Open a slot's meter, or set its status and when to try again. */
+void jk_meters_open_slot(struct jk_meters *meters, size_t s);
+void jk_meters_close_slot(struct jk_meters *meters, size_t s);
+
+/* A meter that is not open waits: after a failure, and for new hardware. */
+void jk_meters_set_back(struct jk_meters_slot *slot);
+void jk_meters_wait(struct jk_meters_slot *slot);
+
+/* Open what is due, and look whether those that work have other zones by now: true if zones must be
+ * claimed anew. */
+bool jk_meters_retry(struct jk_meters *meters, int64_t now_ns);
+bool jk_meters_rescan(struct jk_meters *meters, int64_t now_ns);
 
 /* The zones of a slot: none if it is not open. */
 size_t jk_meters_zones_of(const struct jk_meters *meters, size_t s,
