@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "engine/engine.h"
+#include "workload/user.h"
 
 struct jk_users;
 
