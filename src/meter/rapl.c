@@ -12,9 +12,10 @@
 
 /* default_w: more than any processor of today draws, where nothing is stated.
  * floor_w: what is plausible at any limit: a limit may be set below what the hardware can do.
- * uncertainty_pct: rounded up from validations against instruments: packages of Haswell and later
- * (Hackenberg et al., HPPAC 2015; Khan et al., RAPL in Action, TOMPECS 2018), DRAM (Desrochers et
- * al., MEMSYS 2016). Below the package nobody has validated, so these are taken as twice as bad. */
+ * uncertainty_pct: assumed, not measured here: published comparisons with instruments find Intel's
+ * packages from Haswell on a few percent off, and DRAM worse; below the package there is nothing to
+ * compare with. AMD's counters are modelled by the processor and may be further off.
+ */
 static const struct {
         enum jk_zone_kind kind;
         double default_w, floor_w, uncertainty_pct;
@@ -38,6 +39,7 @@ jk_rapl_zone(struct jk_zone *ret_zone, const char *source, enum jk_zone_kind kin
                 .kind = kind,
                 .provenance = JK_MEASURED,
                 .parent = -1,
+                .die = die > 0 ? die : 0,
                 .package = kind == JK_ZONE_PSYS ? -1 : package,
                 .idle_w = NAN,
                 .limit_w = NAN,

@@ -26,7 +26,7 @@ static const char *const provenance_names[JK_PROVENANCE_MAX] = {
 static const struct {
         enum jk_zone_kind around[5];
         size_t count;
-        bool same_package; /* the nearest must be of the same package */
+        bool same_package; /* the nearest must be of the same package and die */
 } nesting[JK_ZONE_KIND_MAX] = {
         [JK_ZONE_CORE] = { { JK_ZONE_PACKAGE, JK_ZONE_PSYS, JK_ZONE_BATTERY, JK_ZONE_WALL },
                            4,
@@ -93,7 +93,7 @@ find_around(const struct jk_zone_table *table, size_t inner, enum jk_zone_kind k
                 if (kind == JK_ZONE_OTHER && i > inner)
                         break; /* the first of them has none around it */
                 if (kind == JK_ZONE_PACKAGE && same_package &&
-                    table->zones[i].package != zone->package)
+                    (table->zones[i].package != zone->package || table->zones[i].die != zone->die))
                         continue;
                 return (int)i;
         }
