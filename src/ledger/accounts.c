@@ -408,7 +408,6 @@ int
 jk_accounts_open_fixed(struct jk_ledger *ledger)
 {
         struct jk_book *tasks = &ledger->books[JK_DIMENSION_TASK];
-        int r;
 
         for (int i = 0; i < JK_MACHINE_ACCOUNT_MAX; i++) {
                 uint32_t slot = jk_book_add(&ledger->books[JK_DIMENSION_MACHINE]);
@@ -429,10 +428,30 @@ jk_accounts_open_fixed(struct jk_ledger *ledger)
         if (add_cgroup(ledger, "/") == JK_NO_ACCOUNT)
                 return -ENOMEM;
 
-        r = jk_array_grow(&ledger->ended, &ledger->ended_capacity, ledger->options.ended_tasks_max);
-        if (r == 0 && ledger->ended_capacity > ledger->options.ended_tasks_max)
-                ledger->ended_capacity = ledger->options.ended_tasks_max;
-        return r;
+        return jk_accounts_limit_ended(ledger, ledger->options.ended_tasks_max);
+}
+
+int
+jk_accounts_limit_ended(struct jk_ledger *ledger, size_t max)
+{
+        uint32_t *ring;
+
+        if (max == ledger->ended_capacity)
+                return 0;
+        ring = calloc(max + 1, sizeof *ring); /* none is no failure */
+        if (!ring)
+                return -ENOMEM;
+
+        while (ledger->n_ended > max)
+                fold_oldest_ended(ledger);
+        for (size_t i = 0; i < ledger->n_ended; i++)
+                ring[i] = ledger->ended[(ledger->ended_first + i) % ledger->ended_capacity];
+
+        free(ledger->ended);
+        ledger->ended = ring;
+        ledger->ended_first = 0;
+        ledger->ended_capacity = max;
+        return 0;
 }
 
 void

@@ -53,6 +53,10 @@ struct jk_ledger {
 /* The fixed accounts: the machine's own, the rest of ended tasks, and the root cgroup. */
 int jk_accounts_open_fixed(struct jk_ledger *ledger);
 
+/* Room for so many ended tasks, the latest of those that there are: 0, or -ENOMEM and nothing is
+ * changed. */
+int jk_accounts_limit_ended(struct jk_ledger *ledger, size_t max);
+
 /* Take in the cgroups that appeared in the sample. */
 int jk_accounts_appear(struct jk_ledger *ledger, const struct jk_sample *sample);
 

@@ -52,6 +52,18 @@ jk_ledger_close(struct jk_ledger *ledger)
         free(ledger);
 }
 
+int
+jk_ledger_reconfigure(struct jk_ledger *ledger, const struct jk_ledger_options *options)
+{
+        int r = jk_accounts_limit_ended(ledger, options->ended_tasks_max);
+
+        if (r < 0)
+                return r;
+
+        ledger->options = *options;
+        return 0;
+}
+
 /* All memory that booking the sample may need, so that once it has begun it cannot fail half-way.
  */
 static int

@@ -31,6 +31,10 @@ int jk_ledger_open(const struct jk_ledger_options *options, struct jk_ledger **r
                    struct jk_error *err);
 void jk_ledger_close(struct jk_ledger *ledger);
 
+/* Other options from now on: ended tasks beyond the new maximum go to the rest. 0, or -ENOMEM and
+ * nothing is changed. */
+int jk_ledger_reconfigure(struct jk_ledger *ledger, const struct jk_ledger_options *options);
+
 /* Book one sample. A tick whose tasks were not seen, the part of a reading that is older than the
  * tick, and all energy of a tick in which the machine slept go to `unattributed`. On -ENOMEM
  * nothing of the sample is booked. Allocates nothing in steady state. */

@@ -718,6 +718,17 @@ assert_counters_rise(const struct jk_snapshot *s, struct seen_counter *seen, siz
 }
 
 static void
+chaos_options(struct chaos *c)
+{
+        struct jk_ledger_options options = {
+                .ended_retention_ns = (int64_t)roll(c, 5) * JK_NS_PER_S,
+                .ended_tasks_max = roll(c, 12),
+        };
+
+        assert_int_equal(jk_ledger_reconfigure(c->m.ledger, &options), 0);
+}
+
+static void
 random_machines_balance_and_counters_rise(void **state)
 {
         (void)state;
@@ -742,6 +753,8 @@ random_machines_balance_and_counters_rise(void **state)
                         chaos_tasks(&c);
                         if (roll(&c, 3) > 0)
                                 cpu_busy(&c.m, roll(&c, 1000), roll(&c, 1000));
+                        if (roll(&c, 10) == 0)
+                                chaos_options(&c);
                         if (roll(&c, 20) == 0)
                                 c.m.sample.flags |= JK_SAMPLE_SUSPENDED;
                         if (roll(&c, 20) == 0)
@@ -754,6 +767,54 @@ random_machines_balance_and_counters_rise(void **state)
         }
 }
 
+static size_t
+count_ended(const struct jk_snapshot *s)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < s->n_entries[JK_DIMENSION_TASK]; i++)
+                n += (s->entries[JK_DIMENSION_TASK][i].flags & JK_ENTRY_ENDED) != 0;
+
+        return n;
+}
+
+static void
+fewer_ended_tasks_leave_the_oldest_to_the_rest(void **state)
+{
+        static const size_t wanted[] = { 5, 2, 2, 0, 7 };
+        struct jk_ledger_options options = { .ended_retention_ns = 60 * JK_NS_PER_S,
+                                             .ended_tasks_max = 10 };
+        struct machine m;
+        struct jk_snapshot *s;
+        int64_t all;
+
+        (void)state;
+        setup(&m, options);
+        add_zone(&m, "package-0", JK_ZONE_PACKAGE, 0);
+        begin_tick(&m, 0);
+        end_tick(&m);
+        begin_tick(&m, JK_NS_PER_S);
+        read_zone(&m, 0, 50000000, JK_NS_PER_S);
+        cpu_busy(&m, 1000, 0);
+        for (int pid = 20; pid < 33; pid++) /* the ring goes round */
+                run_task(&m, pid, 1, 0, 100)->flags = JK_TASK_NEW | JK_TASK_ENDED;
+        s = end_tick(&m);
+        all = dynamic_uj(s, "cgroup:/unknown-1", 0);
+        assert_int_equal(count_ended(s), 10);
+
+        for (size_t i = 0; i < JK_COUNT(wanted); i++) {
+                options.ended_tasks_max = wanted[i];
+                assert_int_equal(jk_ledger_reconfigure(m.ledger, &options), 0);
+                begin_tick(&m, JK_NS_PER_S);
+                s = end_tick(&m);
+                assert_int_equal(count_ended(s), i < 3 ? wanted[i] : 0);
+                assert_int_equal(find_entry(s, "task:32:32000") != NULL, i < 3); /* the latest */
+                assert_int_equal(dynamic_uj(s, "cgroup:/unknown-1", 0), all);
+        }
+        assert_int_equal(dynamic_uj(s, "task:ended", 0), all);
+        teardown(&m);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(dynamic_energy_follows_cpu_time),
         cmocka_unit_test(energy_of_another_time_is_unattributed),
@@ -761,6 +822,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(kernel_work_has_its_own_accounts),
         cmocka_unit_test(interrupts_inside_task_time_count_once),
         cmocka_unit_test(ended_tasks_leave_their_energy),
+        cmocka_unit_test(fewer_ended_tasks_leave_the_oldest_to_the_rest),
         cmocka_unit_test(a_reused_pid_is_another_task),
         cmocka_unit_test(a_gone_cgroup_leaves_its_total_with_its_parent),
         cmocka_unit_test(a_listed_task_keeps_the_name_of_its_cgroup),
