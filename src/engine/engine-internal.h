@@ -35,9 +35,14 @@ struct jk_engine {
         struct jk_sample sample;
         struct jk_shelf shelf;
 
-        pthread_mutex_t lock; /* guards interval_ns, which another thread may set */
-        int64_t interval_ns;
-        int wake_fd; /* eventfd: the interval has changed */
+        /* What another thread may set: see jk_engine_reconfigure(). The tick takes it over. */
+        pthread_mutex_t lock; /* of `wanted` */
+        struct jk_engine_changes {
+                int64_t interval_ns;
+                struct jk_ledger_options ledger;
+        } wanted;
+        int wake_fd; /* eventfd: it has changed */
+        struct jk_engine_changes current;
 
         int statm_fd;
         int64_t started_realtime_ns;
@@ -47,6 +52,9 @@ struct jk_engine {
 };
 
 int jk_engine_open_timing(struct jk_engine *engine, struct jk_error *err);
+
+/* At the start of a tick: make current what is wanted. */
+void jk_engine_take_over(struct jk_engine *engine);
 
 /* Log a failure of this tick, unless the tick before failed in the same way. */
 void jk_engine_complain(struct jk_engine *engine, enum jk_complaint complaint, const char *message);

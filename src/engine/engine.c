@@ -142,7 +142,9 @@ jk_engine_open(const struct jk_engine_options *options, struct jk_engine **ret_e
         engine->root = engine->proc_root = engine->cgroup_root = engine->users_root =
                 (struct jk_root)JK_ROOT_CLOSED;
         engine->wake_fd = engine->statm_fd = -1;
-        engine->interval_ns = options->interval_ns;
+        engine->current.interval_ns = options->interval_ns;
+        engine->current.ledger = options->ledger;
+        engine->wanted = engine->current;
         engine->started_realtime_ns = jk_now().realtime_ns;
         pthread_mutex_init(&engine->lock, NULL);
         jk_shelf_init(&engine->shelf);
@@ -248,6 +250,7 @@ jk_engine_tick(struct jk_engine *engine, struct jk_error *err)
         int64_t t0 = jk_thread_cpu_ns(), t1, t2;
         int r;
 
+        jk_engine_take_over(engine);
         collect(engine);
         t1 = jk_thread_cpu_ns();
         r = jk_ledger_book(engine->ledger, &engine->sample, engine->model_ops, engine->model);

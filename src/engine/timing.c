@@ -5,7 +5,6 @@
  * tick's Δt, because Δt is always measured.
  */
 #include <poll.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -24,23 +23,39 @@ jk_engine_open_timing(struct jk_engine *engine, struct jk_error *err)
         return 0;
 }
 
-static int64_t
-current_interval(struct jk_engine *engine)
+static struct jk_engine_changes
+read_wanted(struct jk_engine *engine)
 {
-        int64_t interval_ns;
+        struct jk_engine_changes wanted;
 
         pthread_mutex_lock(&engine->lock);
-        interval_ns = engine->interval_ns;
+        wanted = engine->wanted;
         pthread_mutex_unlock(&engine->lock);
 
-        return interval_ns;
+        return wanted;
+}
+
+void
+jk_engine_take_over(struct jk_engine *engine)
+{
+        struct jk_engine_changes wanted = read_wanted(engine);
+
+        engine->current.interval_ns = wanted.interval_ns;
+        if (wanted.ledger.ended_retention_ns == engine->current.ledger.ended_retention_ns &&
+            wanted.ledger.ended_tasks_max == engine->current.ledger.ended_tasks_max)
+                return;
+
+        /* It is tried again in the next tick. */
+        if (jk_ledger_reconfigure(engine->ledger, &wanted.ledger) == 0)
+                engine->current.ledger = wanted.ledger;
 }
 
 void
 jk_engine_reconfigure(struct jk_engine *engine, const struct jk_engine_options *options)
 {
         pthread_mutex_lock(&engine->lock);
-        engine->interval_ns = options->interval_ns;
+        engine->wanted.interval_ns = options->interval_ns;
+        engine->wanted.ledger = options->ledger;
         pthread_mutex_unlock(&engine->lock);
 
         /* It can only fail when the counter is full, and then it is awake already. */
@@ -79,6 +94,12 @@ wait_until(struct jk_engine *engine, int64_t due_ns, int stop_fd)
         }
 }
 
+static int64_t
+earlier(int64_t a_ns, int64_t b_ns)
+{
+        return a_ns < b_ns ? a_ns : b_ns;
+}
+
 /* The next point of the grid after a tick that was due at due_ns. */
 static int64_t
 next_due(struct jk_engine *engine, int64_t due_ns, int64_t interval_ns)
@@ -93,7 +114,7 @@ next_due(struct jk_engine *engine, int64_t due_ns, int64_t interval_ns)
 void
 jk_engine_run(struct jk_engine *engine, int stop_fd)
 {
-        int64_t interval_ns = current_interval(engine);
+        int64_t interval_ns = read_wanted(engine).interval_ns;
         int64_t due_ns = jk_monotonic_ns();
         struct jk_error why = { "" };
 
@@ -103,8 +124,10 @@ jk_engine_run(struct jk_engine *engine, int stop_fd)
                 if (result == WAIT_STOP)
                         return;
                 if (result == WAIT_RECONFIGURED) {
-                        interval_ns = current_interval(engine);
-                        due_ns = jk_monotonic_ns() + interval_ns;
+                        /* Never later than it was due: reconfiguring again and again must not
+                         * keep the tick from coming. */
+                        interval_ns = read_wanted(engine).interval_ns;
+                        due_ns = earlier(due_ns, jk_monotonic_ns() + interval_ns);
                         continue;
                 }
 

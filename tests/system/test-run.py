@@ -79,6 +79,29 @@ def a_good_file_is_taken_over_on_sighup():
 
 
 @case
+def all_that_may_change_while_running_does():
+    with scratch_directory() as folder:
+        file = Path(folder, "jk.yaml")
+        file.write_text("interval: 100ms\n")
+        with Agent("--config", file) as agent:
+            agent.ready()
+
+            def ended():
+                accounts = agent.api("accounts?dimension=task")["accounts"]
+                return [a for a in accounts if a.get("ended") and a["name"] != "ended"]
+
+            def some_end():
+                subprocess.run(["sh", "-c", "for i in 1 2 3; do sh -c :; done"], check=True)
+                return len(ended()) > 3
+            wait_until(some_end, "ended tasks")
+            assert "joulekeeper_process_joules_total{" in agent.get("/metrics")[1]
+            file.write_text("metrics: {processes: 0}\nledger: {ended-tasks: 0}\ninterval: 100ms\n")
+            agent.send(signal.SIGHUP)
+            wait_until(lambda: not ended(), "no ended tasks any more")
+            assert "joulekeeper_process_joules_total{" not in agent.get("/metrics")[1]
+
+
+@case
 def a_bad_file_changes_nothing_and_is_named_with_its_line():
     with scratch_directory() as folder:
         file = Path(folder, "jk.yaml")
