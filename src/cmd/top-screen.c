@@ -23,7 +23,7 @@ enum {
 
 #define SPARK_SPAN_NS (4 * JK_NS_PER_S) /* of a sparkline's column: 30 are two minutes */
 
-enum colour { PLAIN, TITLE, IDLE, MACHINE, WARNING, GOOD };
+enum colour { PLAIN, TITLE, IDLE, MACHINE, WARNING, GOOD, FIRST_COLOUR = IDLE };
 
 /* ---- putting text ---- */
 
@@ -40,6 +40,8 @@ attributes(enum colour colour)
 
         if (!has_colors())
                 return rows[colour].plain;
+        if (colour < FIRST_COLOUR)
+                return rows[colour].colour;
         return rows[colour].colour | (attr_t)COLOR_PAIR(colour);
 }
 
@@ -58,7 +60,7 @@ jk_top_prepare_colours(void)
 
         start_color();
         use_default_colors();
-        for (short i = IDLE; i <= GOOD; i++)
+        for (short i = FIRST_COLOUR; i <= GOOD; i++)
                 init_pair(i, colours[i], -1);
 }
 
