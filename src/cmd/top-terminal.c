@@ -23,6 +23,7 @@ jk_terminal_check(struct jk_error *err)
 {
         const char *term = getenv("TERM");
         const char *cup;
+        bool moves;
         int status;
 
         if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
@@ -34,7 +35,9 @@ jk_terminal_check(struct jk_error *err)
                                term ? term : "");
 
         cup = tigetstr("cup");
-        if (!cup || cup == (const char *)-1)
+        moves = cup && cup != (const char *)-1;
+        del_curterm(cur_term);
+        if (!moves)
                 return jk_fail(err, ENOTTY,
                                "the terminal '%s' cannot move its cursor; use joulekeeper ps",
                                term ? term : "");
@@ -115,4 +118,5 @@ void
 jk_terminal_close(void)
 {
         endwin();
+        delscreen(set_term(NULL));
 }
