@@ -201,13 +201,19 @@ take_identity(struct jk_process *process, const struct jk_thread_record *record)
 
 /* ---- threads ---- */
 
+/* The iterator goes by pid, and so went the first, which filled the slots: the thread after the one
+ * found last is most often the one looked for, and spares a visit to the map. */
 static struct jk_thread *
-find_thread(const struct jk_threads *table, const struct jk_thread_id *id)
+find_thread(struct jk_threads *table, const struct jk_thread_id *id)
 {
-        uint32_t slot;
+        uint32_t slot = table->expected;
 
-        if (!jk_map_get(&table->by_id, thread_key(id), &slot))
-                return NULL;
+        if (slot >= table->n_threads || table->threads[slot].id.address != id->address ||
+            table->threads[slot].id.start_ns != id->start_ns) {
+                if (!jk_map_get(&table->by_id, thread_key(id), &slot))
+                        return NULL;
+        }
+        table->expected = slot + 1;
         return &table->threads[slot];
 }
 

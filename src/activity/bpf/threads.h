@@ -23,6 +23,7 @@ struct jk_threads {
         struct jk_thread *threads;
         size_t n_threads, threads_capacity;
         uint32_t free_thread; /* head of the list of free slots, or UINT32_MAX */
+        uint32_t expected;    /* the slot to be looked for next, most likely */
 
         struct jk_process *processes;
         size_t n_processes, processes_capacity;
