@@ -3,16 +3,13 @@
  * Threads: see threads.h. Two slabs with lists of free slots, two maps into them; nothing is
  * allocated once they have grown.
  */
-#include "activity/bpf/threads.h"
+#include "activity/bpf/processes.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/array.h"
-
-#define NONE UINT32_MAX
 
 /* An RCU grace period lies between a task's last switch and its last word; two seconds are plenty,
  * and what comes later is microseconds of CPU time. */
@@ -37,37 +34,18 @@ struct jk_thread {
         uint32_t status;   /* enum thread_status */
 };
 
-struct jk_process {
-        struct jk_task_record record; /* activity: of this tick so far */
-        uint64_t leader;              /* address of its task_struct */
-        uint64_t counters[JK_COUNTERS];
-        uint32_t threads; /* slots that point here */
-        uint32_t open;    /* of them not done */
-        uint32_t next;    /* of an unused slot, the next one */
-        bool touched;     /* it is in table->touched */
-        bool changed;     /* identity: worth a record without activity */
-        bool dead;        /* its last thread passed the exit tracepoint */
-        bool closed;      /* ENDED was told; a zombie keeps the slot */
-};
-
-static uint64_t
-hash(uint64_t a, uint64_t b)
-{
-        return a ^ b * UINT64_C(0x9E3779B97F4A7C15);
-}
-
 static uint64_t
 thread_key(const struct jk_thread_id *id)
 {
-        return hash(id->address, id->start_ns);
+        return jk_threads_hash(id->address, id->start_ns);
 }
 
 void
 jk_threads_init(struct jk_threads *table, pid_t self)
 {
         *table = (struct jk_threads){
-                .free_thread = NONE,
-                .free_process = NONE,
+                .free_thread = JK_NO_SLOT,
+                .free_process = JK_NO_SLOT,
                 .self = self,
                 .baseline = true,
         };
@@ -90,113 +68,6 @@ jk_threads_begin(struct jk_threads *table, uint64_t now_ms, bool baseline)
 
         table->stamp_ms = stamp == table->stamp_ms ? stamp + 1 : stamp;
         table->baseline = baseline;
-}
-
-/* ---- processes ---- */
-
-/* Remember to look at a process when the tick is flushed. Room was made when it was added. */
-static void
-touch(struct jk_threads *table, uint32_t slot)
-{
-        struct jk_process *process = &table->processes[slot];
-
-        if (process->touched)
-                return;
-        process->touched = true;
-        table->touched[table->n_touched++] = slot;
-}
-
-static int
-take_process_slot(struct jk_threads *table, uint32_t *ret_slot)
-{
-        size_t wanted = table->n_processes + 1;
-        int r;
-
-        if (table->free_process != NONE) {
-                *ret_slot = table->free_process;
-                table->free_process = table->processes[*ret_slot].next;
-                return 0;
-        }
-
-        r = jk_array_grow(&table->processes, &table->processes_capacity, wanted);
-        if (r < 0)
-                return r;
-        r = jk_array_grow(&table->touched, &table->touched_capacity, wanted);
-        if (r < 0)
-                return r;
-        *ret_slot = (uint32_t)table->n_processes++;
-        return 0;
-}
-
-static void
-drop_process_slot(struct jk_threads *table, uint32_t slot)
-{
-        table->processes[slot] = (struct jk_process){ .next = table->free_process };
-        table->free_process = slot;
-}
-
-static uint64_t
-process_key(pid_t pid, uint64_t start_ns)
-{
-        return hash((uint64_t)pid, start_ns);
-}
-
-/* The process of a record, which is new if it is not known. */
-static int
-find_process(struct jk_threads *table, const struct jk_thread_record *record, uint32_t *ret_slot)
-{
-        uint64_t key = process_key((pid_t)record->tgid, record->process_start_ns);
-        struct jk_process *process;
-        uint32_t slot;
-        int r;
-
-        if (jk_map_get(&table->by_pid, key, ret_slot))
-                return 0;
-
-        r = take_process_slot(table, &slot);
-        if (r < 0)
-                return r;
-        r = jk_map_put(&table->by_pid, key, slot);
-        if (r < 0) {
-                drop_process_slot(table, slot);
-                return r;
-        }
-
-        process = &table->processes[slot];
-        *process = (struct jk_process){
-                .record = {
-                        .pid = (pid_t)record->tgid,
-                        .start_ns = record->process_start_ns,
-                        .flags = JK_TASK_NEW,
-                },
-                .leader = record->leader,
-        };
-        if (record->state & JK_THREAD_KERNEL)
-                process->record.flags |= JK_TASK_KERNEL;
-        if (process->record.pid == table->self)
-                process->record.flags |= JK_TASK_SELF;
-        touch(table, slot);
-        *ret_slot = slot;
-        return 0;
-}
-
-static void
-take_identity(struct jk_process *process, const struct jk_thread_record *record)
-{
-        struct jk_task_record *known = &process->record;
-
-        if (known->uid != record->uid || known->cgroup != record->cgroup ||
-            memcmp(known->comm, record->comm, sizeof known->comm) != 0)
-                process->changed = true;
-
-        known->uid = record->uid;
-        known->cgroup = record->cgroup;
-        known->ppid = (pid_t)record->ppid;
-        known->threads = record->threads;
-        memcpy(known->comm, record->comm, sizeof known->comm);
-        known->comm[sizeof known->comm - 1] = '\0';
-        if (record->state & JK_THREAD_RESIDENT)
-                known->resident_bytes = record->resident_pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /* ---- threads ---- */
@@ -222,7 +93,7 @@ take_thread_slot(struct jk_threads *table, uint32_t *ret_slot)
 {
         int r;
 
-        if (table->free_thread != NONE) {
+        if (table->free_thread != JK_NO_SLOT) {
                 *ret_slot = table->free_thread;
                 table->free_thread = table->threads[*ret_slot].process;
                 return 0;
@@ -249,7 +120,7 @@ finish_thread(struct jk_threads *table, struct jk_thread *thread)
                 return;
         thread->status = THREAD_DONE;
         table->processes[thread->process].open--;
-        touch(table, thread->process);
+        jk_process_touch(table, thread->process);
 }
 
 static void
@@ -257,7 +128,7 @@ remove_thread(struct jk_threads *table, struct jk_thread *thread)
 {
         finish_thread(table, thread);
         table->processes[thread->process].threads--;
-        touch(table, thread->process);
+        jk_process_touch(table, thread->process);
         jk_map_remove(&table->by_id, thread_key(&thread->id));
         drop_thread_slot(table, (uint32_t)(thread - table->threads));
 }
@@ -293,16 +164,15 @@ static int
 add_thread(struct jk_threads *table, const struct jk_thread_record *record,
            struct jk_thread **ret_thread)
 {
-        bool process_known = jk_map_get(
-                &table->by_pid, process_key((pid_t)record->tgid, record->process_start_ns), NULL);
+        bool process_is_new;
         uint32_t process, slot;
         int r;
 
-        r = find_process(table, record, &process);
+        r = jk_process_find(table, record, &process, &process_is_new);
         if (r < 0)
                 return r;
 
-        if (process_known && record->tid == record->tgid) {
+        if (!process_is_new && record->tid == record->tgid) {
                 *ret_thread = find_executor(table, process, record->id.address);
                 if (*ret_thread)
                         return rename_thread(table, *ret_thread, &record->id);
@@ -386,15 +256,6 @@ add_activity(struct jk_threads *table, struct jk_thread *thread,
         sum->major_faults += major;
 }
 
-static void
-mark_dead(struct jk_threads *table, struct jk_process *process)
-{
-        if (process->dead || process->closed)
-                return;
-        process->dead = true;
-        table->ending++;
-}
-
 static int
 take(struct jk_threads *table, const struct jk_thread_record *record, struct jk_thread **ret_thread)
 {
@@ -411,12 +272,12 @@ take(struct jk_threads *table, const struct jk_thread_record *record, struct jk_
         process = &table->processes[thread->process];
         thread->stamp_ms = table->stamp_ms;
         add_activity(table, thread, record);
-        take_identity(process, record);
+        jk_process_identify(process, record);
         if (process->leader == record->leader)
                 count(table, process, record->counters);
         if (record->state & JK_THREAD_LAST)
-                mark_dead(table, process);
-        touch(table, thread->process);
+                jk_process_mark_dead(table, process);
+        jk_process_touch(table, thread->process);
         *ret_thread = thread;
         return 0;
 }
@@ -504,89 +365,4 @@ jk_threads_settle(struct jk_threads *table)
                 if (!waited_for)
                         remove_thread(table, thread);
         }
-}
-
-/* ---- the tick's end ---- */
-
-static bool
-was_active(const struct jk_task_record *task)
-{
-        return task->cpu_ns || task->cycles || task->instructions || task->llc_misses ||
-               task->read_bytes || task->write_bytes || task->minor_faults || task->major_faults;
-}
-
-static void
-clear_activity(struct jk_task_record *task)
-{
-        task->cpu_ns = task->cycles = task->instructions = task->llc_misses = 0;
-        task->read_bytes = task->write_bytes = 0;
-        task->minor_faults = task->major_faults = 0;
-        task->flags &= ~(uint32_t)(JK_TASK_NEW | JK_TASK_ENDED);
-}
-
-/* Without living threads, or (its end was not seen) without any. */
-static void
-close_if_ended(struct jk_threads *table, struct jk_process *process)
-{
-        if (process->closed || process->open > 0 || (!process->dead && process->threads > 0))
-                return;
-
-        if (process->dead)
-                table->ending--;
-        process->closed = true;
-        process->record.flags |= JK_TASK_ENDED;
-}
-
-static int
-flush_process(struct jk_threads *table, uint32_t slot, struct jk_sample *sample)
-{
-        struct jk_process *process = &table->processes[slot];
-        struct jk_task_record *task;
-
-        close_if_ended(table, process);
-        if (was_active(&process->record) || process->changed ||
-            process->record.flags & (JK_TASK_NEW | JK_TASK_ENDED)) {
-                task = jk_sample_add_task(sample);
-                if (!task)
-                        return -ENOMEM;
-                *task = process->record;
-        }
-
-        clear_activity(&process->record);
-        process->changed = false;
-        process->touched = false;
-        if (process->closed && process->threads == 0) {
-                jk_map_remove(&table->by_pid,
-                              process_key(process->record.pid, process->record.start_ns));
-                drop_process_slot(table, slot);
-        }
-        return 0;
-}
-
-int
-jk_threads_flush(struct jk_threads *table, struct jk_sample *sample)
-{
-        while (table->n_touched > 0) {
-                int r = flush_process(table, table->touched[table->n_touched - 1], sample);
-
-                if (r < 0)
-                        return r;
-                table->n_touched--;
-        }
-        return 0;
-}
-
-bool
-jk_threads_ending_in(const struct jk_threads *table, uint64_t cgroup)
-{
-        if (table->ending == 0)
-                return false;
-
-        for (size_t i = 0; i < table->n_processes; i++) {
-                const struct jk_process *process = &table->processes[i];
-
-                if (process->dead && !process->closed && process->record.cgroup == cgroup)
-                        return true;
-        }
-        return false;
 }
