@@ -191,6 +191,11 @@ add_thread(struct jk_threads *table, const struct jk_thread_record *record,
                 .process = process,
                 .status = THREAD_ALIVE,
         };
+        if (table->baseline) {
+                /* Half a range and more may have gone by: that is no fall. */
+                table->threads[slot].minor_faults = record->minor_faults;
+                table->threads[slot].major_faults = record->major_faults;
+        }
         table->processes[process].threads++;
         table->processes[process].open++;
         *ret_thread = &table->threads[slot];
