@@ -181,8 +181,11 @@ jk_counters_flush(struct jk_counters *counters)
         }
 
         for (int cpu = 0; cpu < counters->n_cpus; cpu++) {
-                LIBBPF_OPTS(bpf_test_run_opts, options, .flags = BPF_F_TEST_RUN_ON_CPU,
-                            .cpu = (__u32)cpu);
+                struct bpf_test_run_opts options = {
+                        .sz = sizeof options,
+                        .flags = BPF_F_TEST_RUN_ON_CPU,
+                        .cpu = (__u32)cpu,
+                };
 
                 if (counters->fds[cpu * JK_COUNTERS] >= 0)
                         bpf_prog_test_run_opts(fd, &options);
