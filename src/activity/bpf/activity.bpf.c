@@ -36,7 +36,7 @@ __u64 moves;       /* tasks were moved to other cgroups, perhaps while asleep */
 
 struct {
         __uint(type, BPF_MAP_TYPE_RINGBUF);
-        __uint(max_entries, 256 * 1024);
+        __uint(max_entries, 512 * 1024);
 } events SEC(".maps");
 
 #include "clock.bpf.h"

