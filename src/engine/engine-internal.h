@@ -8,7 +8,6 @@
 #include <pthread.h>
 
 #include "engine/engine.h"
-#include "workload/user.h"
 
 struct jk_users;
 

@@ -111,7 +111,7 @@ open_parts(struct jk_engine *engine, const struct jk_engine_options *options, st
         if (r == 0)
                 r = open_activity(engine, options, err);
         if (r == 0)
-                r = jk_users_open(&engine->users_root, &engine->users);
+                r = jk_users_open(&engine->users_root, &engine->users, err);
         if (r == 0)
                 r = engine->model_ops->open(&engine->model, err);
         if (r == 0)

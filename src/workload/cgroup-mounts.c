@@ -292,32 +292,34 @@ decide(const struct jk_root *root, const struct candidate *best)
         return best[JK_CGROUP_V1].path ? JK_CGROUP_V1 : JK_CGROUP_NONE;
 }
 
+/* Hand the chosen candidate's strings over. */
+static void
+take(const struct jk_root *root, struct candidate *best, struct jk_cgroup_choice *ret_choice)
+{
+        enum jk_cgroup_mode mode = decide(root, best);
+        struct jk_cgroup_choice choice = { .mode = mode };
+
+        choice.hybrid = best[JK_CGROUP_UNIFIED].path && best[JK_CGROUP_V1].path;
+        choice.path = jk_steal(best[mode].path);
+        choice.source = jk_steal(best[mode].source);
+        if (choice.source && strncmp(choice.source, "/..", 3) == 0)
+                choice.our_root = jk_steal(best[mode].own);
+        *ret_choice = choice;
+}
+
 int
 jk_cgroup_choose(const struct jk_root *root, struct jk_cgroup_choice *ret_choice)
 {
         static const char *const tables[] = { "proc/self/mountinfo", "proc/mounts" };
         struct candidate best[JK_CGROUP_MODE_MAX] = { 0 };
-        struct candidate *chosen;
-        enum jk_cgroup_mode mode;
         int r = -ENOENT;
 
         for (size_t i = 0; r < 0 && r != -ENOMEM && i < JK_COUNT(tables); i++)
                 r = read_table(root, tables[i], best);
         if (r != -ENOMEM)
                 r = try_usual_places(root, best);
-
-        if (r == 0) {
-                mode = decide(root, best);
-                chosen = &best[mode];
-                *ret_choice = (struct jk_cgroup_choice){
-                        .mode = mode,
-                        .hybrid = best[JK_CGROUP_UNIFIED].path && best[JK_CGROUP_V1].path,
-                        .path = jk_steal(chosen->path),
-                        .source = jk_steal(chosen->source),
-                };
-                if (ret_choice->source && strncmp(ret_choice->source, "/..", 3) == 0)
-                        ret_choice->our_root = jk_steal(chosen->own);
-        }
+        if (r == 0)
+                take(root, best, ret_choice);
 
         for (size_t i = 0; i < JK_COUNT(best); i++)
                 candidate_free(&best[i]);

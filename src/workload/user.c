@@ -144,15 +144,15 @@ jk_users_refresh(struct jk_users *users)
 /* ---- open, close, ask ---- */
 
 int
-jk_users_open(const struct jk_root *root, struct jk_users **ret_users)
+jk_users_open(const struct jk_root *root, struct jk_users **ret_users, struct jk_error *err)
 {
         struct jk_users *users = calloc(1, sizeof *users);
 
         if (!users)
-                return -ENOMEM;
+                return jk_fail(err, ENOMEM, "names of users: out of memory");
         users->root_fd = openat(root->fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (users->root_fd < 0) {
-                int r = -errno;
+                int r = jk_fail(err, errno, "names of users: %s: %m", root->path);
 
                 free(users);
                 return r;

@@ -12,8 +12,8 @@
 
 struct jk_users;
 
-/* 0 or -ENOMEM; without the file no name is known, until it appears. */
-int jk_users_open(const struct jk_root *root, struct jk_users **ret_users);
+/* 0 or a negative errno; without the file no name is known, until it appears. */
+int jk_users_open(const struct jk_root *root, struct jk_users **ret_users, struct jk_error *err);
 void jk_users_close(struct jk_users *users);
 
 /* The name, or NULL; valid until the next call of jk_users_refresh(). */

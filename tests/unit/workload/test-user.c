@@ -31,7 +31,7 @@ tear_down(void **state)
 static void
 open_users(void)
 {
-        assert_int_equal(jk_users_open(&tree.root, &users), 0);
+        assert_int_equal(jk_users_open(&tree.root, &users, NULL), 0);
 }
 
 static void
