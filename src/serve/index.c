@@ -9,11 +9,13 @@
 #include "serve/json.h"
 #include "serve/route.h"
 
-#define TOP 10
+#define TOP    10
+#define KWH_UJ 3.6e12
 
 /* The style's SHA-256 stands in the policy; a test holds the two together. */
 #define STYLE                                                                                      \
-        ":root{color-scheme:light dark;--line:#8884;--dim:#777}"                                   \
+        ":root{color-scheme:light dark;--line:#8884;--dim:#666}"                                   \
+        "@media(prefers-color-scheme:dark){:root{--dim:#aaa}}"                                     \
         "body{font:16px/1.45 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 "     \
         "1rem}"                                                                                    \
         "h1{font-size:1.3rem;margin:0}h2{font-size:1rem;margin:2rem 0 .5rem}"                      \
@@ -24,11 +26,12 @@
         "td,th{padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--line);"                 \
         "overflow-wrap:anywhere}"                                                                  \
         ".n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"                \
-        "meter{width:100%;min-width:5rem}footer{margin-top:2rem}"
+        "meter{width:100%}.a{table-layout:fixed}.a th{width:7rem}.a "                              \
+        "th:first-child{width:auto}footer{margin-top:2rem}"
 
 #define POLICY                                                                                     \
         "default-src 'none'; "                                                                     \
-        "style-src 'sha256-6lxRhI2m94yBRM9//guxSK08fUvgqCRP/HvLy2JLrPU='; "                        \
+        "style-src 'sha256-6Ywhuak0oJEtWHbXbY9lLAC1N2wVYSPfY04zTyHktTw='; "                        \
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 static void
@@ -70,8 +73,11 @@ write_machine(struct jk_text *html, const struct jk_snapshot *snapshot)
                 jk_text_printf(html, "<p class=watts>%.1f W<p class=dim>", snapshot->machine_w);
         else
                 jk_text_string(html, "<p class=watts>not seen<p class=dim>");
-        jk_text_decimal(html, (double)snapshot->machine_uj / 3.6e12);
-        jk_text_printf(html, " kWh since the agent started, %s",
+        if (snapshot->machine_uj < KWH_UJ / 10)
+                jk_text_printf(html, "%.0f J", (double)snapshot->machine_uj * 1e-6);
+        else
+                jk_text_printf(html, "%.3f kWh", (double)snapshot->machine_uj / KWH_UJ);
+        jk_text_printf(html, " since the agent started, %s",
                        jk_provenance_name(snapshot->machine_provenance));
 }
 
@@ -109,7 +115,7 @@ write_accounts(struct jk_text *html, const struct jk_request *request, const cha
         }
 
         jk_text_printf(html,
-                       "<h2>%s</h2><table><tr><th>name<th class=n>power<th>of the machine"
+                       "<h2>%s</h2><table class=a><tr><th>name<th class=n>power<th>share"
                        "<th class=n>energy",
                        title);
         for (size_t i = 0; i < rank->n; i++) {
