@@ -448,6 +448,31 @@ a_group_that_came_and_one_that_went_leave_their_time(void **state)
         assert_int_equal(unseen_of("/"), 25);
 }
 
+/* The true root of v2 counts by sampling, with stolen and interrupt time in its usage. */
+static void
+a_sampled_root_reports_only_what_exceeds_its_error(void **state)
+{
+        struct process process = { .pid = 10, .comm = "x", .ticks = 100 };
+        static const uint64_t busy[] = { 0, 1010, 2020, 3030, 4540 };
+        uint64_t reported = 0;
+
+        (void)state;
+        tree_remove(&tree, "sys/fs/cgroup/cgroup.type");
+        for (size_t i = 0; i < sizeof busy / sizeof *busy; i++) {
+                write_process(&process);
+                tree_write(&tree, "sys/fs/cgroup/cpu.stat",
+                           "usage_usec %llu\nuser_usec %llu\nsystem_usec 0\n",
+                           (unsigned long long)busy[i] * 20000,
+                           (unsigned long long)busy[i] * 10000);
+                collect();
+                reported = unseen_of("/");
+                if (i < 4)
+                        assert_int_equal(reported, 0);
+                process.ticks += 1000;
+        }
+        assert_in_range(reported, 450, 500);
+}
+
 /* ---- the list ---- */
 
 static void
@@ -503,6 +528,7 @@ static const struct CMUnitTest tests[] = {
         WITH_TREE(a_missed_move_invents_nothing),
         WITH_TREE(a_move_is_found_by_the_time_of_the_groups),
         WITH_TREE(a_group_that_came_and_one_that_went_leave_their_time),
+        WITH_TREE(a_sampled_root_reports_only_what_exceeds_its_error),
         WITH_TREE(the_choice_tells_what_and_why),
         WITH_TREE(irq_time_follows_the_kernels_configuration),
 };

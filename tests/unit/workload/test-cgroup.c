@@ -245,9 +245,14 @@ changes_of_the_tree_are_published_once(void **state)
         assert_true(was_published(JK_CGROUP_APPEARED, "/system.slice/b.service"));
         assert_true(was_published(JK_CGROUP_VANISHED, "/system.slice/a.service"));
 
+        tree_dir(&tree, "sys/fs/cgroup/system.slice/c.service");
+        publish();
+        assert_int_equal(sample.n_cgroups, 1);
+        assert_true(was_published(JK_CGROUP_APPEARED, "/system.slice/c.service"));
+
         tree_remove(&tree, "sys/fs/cgroup/system.slice");
         publish();
-        assert_int_equal(sample.n_cgroups, 2);
+        assert_int_equal(sample.n_cgroups, 3);
         publish();
         assert_int_equal(sample.n_cgroups, 0);
 }
