@@ -222,7 +222,7 @@ jk_format_columns(const char *safe)
         size_t columns = 0;
         wchar_t c;
 
-        while (*safe) {
+        while (safe && *safe) {
                 safe += decode(safe, &c);
                 columns += width_of(c);
         }
@@ -282,10 +282,14 @@ void
 jk_format_fit(struct jk_text *text, const char *safe, size_t columns, enum jk_fit fit,
               const struct jk_glyphs *glyphs)
 {
-        size_t used = jk_format_columns(safe), at;
+        size_t used, at;
 
+        if (!safe)
+                safe = ""; /* a text that nothing was written to */
         if (columns == 0)
                 return;
+
+        used = jk_format_columns(safe);
 
         if (used <= columns) {
                 if (fit == JK_FIT_RIGHT)

@@ -46,7 +46,7 @@ void jk_format_duration(struct jk_text *text, int64_t duration_ns);
  * marks, ASCII only where the glyphs are. */
 void jk_format_safe(struct jk_text *text, const char *string, const struct jk_glyphs *glyphs);
 
-/* Columns a safe string takes. */
+/* Columns a safe string takes (NULL: none). */
 size_t jk_format_columns(const char *safe);
 
 enum jk_fit {
@@ -55,7 +55,8 @@ enum jk_fit {
         JK_FIT_TAIL,  /* text at the left, its start cut off: the end of a path tells more */
 };
 
-/* Append a safe string in exactly so many columns: padded, or cut with an ellipsis. */
+/* Append a safe string (NULL: an empty one) in exactly so many columns: padded, or cut with an
+ * ellipsis. */
 void jk_format_fit(struct jk_text *text, const char *safe, size_t columns, enum jk_fit fit,
                    const struct jk_glyphs *glyphs);
 

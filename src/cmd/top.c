@@ -18,6 +18,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "cmd/source-options.h"
+#include "cmd/top-line.h"
 #include "cmd/top-terminal.h"
 #include "cmd/top.h"
 
@@ -207,7 +208,7 @@ show(struct jk_top *top, int *ret_fatal, struct jk_error *err)
         r = jk_terminal_open(err);
         if (r < 0)
                 return r;
-        jk_top_prepare_colours();
+        jk_line_prepare_colours();
 
         jk_terminal_set_stderr_aside(&aside);
         r = jk_source_start(top->source, err);

@@ -58,5 +58,7 @@ bool jk_top_key_help(size_t i, const char **ret_keys, const char **ret_help);
 
 void jk_top_draw(struct jk_top *top);
 
-/* Colours, if the terminal has them. Once, after curses started. */
-void jk_top_prepare_colours(void);
+/* ---- top-power.c ---- */
+
+void jk_top_draw_machine(const struct jk_top *top, int y);
+void jk_top_draw_zone(const struct jk_top *top, int y, const struct jk_zone_view *zone);
