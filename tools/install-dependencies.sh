@@ -14,8 +14,9 @@ tree=$(cd -- "$(dirname -- "$0")/.." && pwd)
 
 build='gcc libc6-dev make meson ninja-build pkg-config python3 libmicrohttpd-dev libjansson-dev
        libyaml-dev zlib1g-dev libncurses-dev'
-# Without one of these the program builds, and collects from /proc instead of eBPF.
-build_optional='libbpf-dev clang llvm'
+# Without one of these the program builds: without the first three it collects from /proc instead of
+# eBPF, without the last (its header; the library is loaded when needed) top and ps ask no agent.
+build_optional='libbpf-dev clang llvm libcurl4-openssl-dev'
 check='libcmocka-dev clang clang-format clang-tidy llvm cppcheck shellcheck procps util-linux git
        curl tmux stress-ng'
 
