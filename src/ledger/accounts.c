@@ -287,6 +287,19 @@ close_task(struct jk_ledger *ledger, uint32_t slot, uint64_t key, const struct j
         ledger->ended[(ledger->ended_first + ledger->n_ended++) % ledger->ended_capacity] = slot;
 }
 
+/* The unseen time of a cgroup ends with it, and no collector says so. Left open, it would keep the
+ * account of a cgroup that is gone listed for ever. */
+static void
+close_unseen(struct jk_ledger *ledger, uint64_t cgroup, const struct jk_sample *sample)
+{
+        struct jk_task_record unseen = { .flags = JK_TASK_UNSEEN, .start_ns = cgroup };
+        uint64_t key = task_key(&unseen);
+        uint32_t slot = jk_book_find(&ledger->books[JK_DIMENSION_TASK], key);
+
+        if (slot != JK_NO_ACCOUNT)
+                close_task(ledger, slot, key, sample);
+}
+
 static void
 update_task(struct jk_ledger *ledger, struct jk_account *account, const struct jk_task_record *task,
             uint32_t cgroup)
@@ -465,6 +478,10 @@ jk_accounts_settle(struct jk_ledger *ledger, const struct jk_sample *sample)
                     ledger->task_slots[i] != JK_NO_ACCOUNT)
                         close_task(ledger, ledger->task_slots[i], task_key(&sample->tasks[i]),
                                    sample);
+
+        for (size_t i = 0; i < sample->n_cgroups; i++)
+                if (sample->cgroups[i].kind == JK_CGROUP_VANISHED)
+                        close_unseen(ledger, sample->cgroups[i].id, sample);
 
         while (ledger->n_ended > 0 &&
                now_ns - tasks->accounts[ledger->ended[ledger->ended_first]].ended_ns >=

@@ -427,6 +427,46 @@ a_gone_cgroup_leaves_its_total_with_its_parent(void **state)
 }
 
 static void
+a_gone_cgroup_takes_its_unseen_time_along(void **state)
+{
+        struct jk_ledger_options options = { .ended_retention_ns = 2 * JK_NS_PER_S,
+                                             .ended_tasks_max = 10 };
+        struct jk_task_record *unseen;
+        struct machine m;
+        struct jk_snapshot *s;
+        int64_t child;
+
+        (void)state;
+        setup(&m, options);
+        add_zone(&m, "package-0", JK_ZONE_PACKAGE, 0);
+        begin_tick(&m, 0);
+        jk_sample_add_cgroup(&m.sample, 5, JK_CGROUP_APPEARED, "/a");
+        end_tick(&m);
+
+        begin_tick(&m, JK_NS_PER_S);
+        read_zone(&m, 0, 50000000, JK_NS_PER_S);
+        cpu_busy(&m, 1000, 0);
+        unseen = run_task(&m, 0, 5, JK_UID_UNKNOWN, 300);
+        unseen->flags = JK_TASK_UNSEEN;
+        unseen->start_ns = unseen->cgroup;
+        s = end_tick(&m);
+        child = dynamic_uj(s, "cgroup:/a", 0);
+        assert_true(child > 0);
+
+        begin_tick(&m, JK_NS_PER_S);
+        jk_sample_add_cgroup(&m.sample, 5, JK_CGROUP_VANISHED, "/a");
+        end_tick(&m);
+        for (int i = 0; i < 3; i++) {
+                begin_tick(&m, JK_NS_PER_S);
+                s = end_tick(&m);
+        }
+        assert_null(find_entry(s, "cgroup:/a"));
+        assert_int_equal(dynamic_uj(s, "cgroup:/", 0), child);
+        assert_int_equal(dynamic_uj(s, "task:ended", 0), child);
+        teardown(&m);
+}
+
+static void
 a_listed_task_keeps_the_name_of_its_cgroup(void **state)
 {
         struct jk_ledger_options options = { .ended_retention_ns = 2 * JK_NS_PER_S,
@@ -825,6 +865,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(fewer_ended_tasks_leave_the_oldest_to_the_rest),
         cmocka_unit_test(a_reused_pid_is_another_task),
         cmocka_unit_test(a_gone_cgroup_leaves_its_total_with_its_parent),
+        cmocka_unit_test(a_gone_cgroup_takes_its_unseen_time_along),
         cmocka_unit_test(a_listed_task_keeps_the_name_of_its_cgroup),
         cmocka_unit_test(a_new_account_begins_at_zero),
         cmocka_unit_test(a_restarted_service_goes_on_with_its_account),
