@@ -10,7 +10,16 @@ spends, as /proc/stat counts it: each socket has an equal part of the CPUs, and 
 
 Counters wrap at their range. What they would have counted without wrapping stands in DIR/ledger, a
 line "ZONE MICROJOULES" for each zone, so that a test can compare what was booked with the truth.
-SIGUSR1 halts the counters (the ledger then is final and exact), SIGUSR2 lets them go on.
+SIGUSR1 halts the counters (the ledger then is final and exact), SIGUSR2 lets them go on. With
+--commands, lines on stdin do that and break the meter as drivers do; each is answered by "done", and
+the end of stdin ends the fake:
+
+    halt, go on        as the signals
+    break ZONE         reading its counter fails
+    mend ZONE          it can be read again; it has counted on
+    unload             the driver goes, and with it the whole tree
+    load               it comes back and its counters begin anew at 0
+    restart            the counters begin anew at 0, without a moment's absence
 
 DIR/proc and the parts of DIR/sys that a program needs besides are links to the real ones, so DIR
 serves as --root. Each file is written by one pwrite of fixed width: a reader never sees half a value.
@@ -18,6 +27,7 @@ serves as --root. Each file is written by one pwrite of fixed width: a reader ne
 
 import argparse
 import os
+import select
 import signal
 import sys
 import time
@@ -39,6 +49,7 @@ class Zone:
         self._write(directory, "max_energy_range_uj", str(range_uj))
         self.fd = os.open(f"{directory}/energy_uj", os.O_WRONLY | os.O_CREAT, 0o400)
         self.directory = directory
+        self.broken = False
         self.publish()
 
     @staticmethod
@@ -53,7 +64,14 @@ class Zone:
         self._write(self.directory, "constraint_0_power_limit_uw", str(int(power_w * 1e6)))
         self._write(self.directory, "constraint_0_max_power_uw", str(int(power_w * 1e6)))
 
+    def restart(self):
+        """Count from 0 again; the truth goes on."""
+        self.start_uj = -int(self.energy_uj)
+
     def publish(self):
+        if self.broken:
+            os.ftruncate(self.fd, 0)
+            return
         value = (self.start_uj + int(self.energy_uj)) % (self.range_uj + 1)
         os.pwrite(self.fd, f"{value:0{WIDTH}d}\n".encode(), 0)
 
@@ -160,6 +178,54 @@ class Fake:
     def stop(self, *_):
         self.stopped = True
 
+    def zones(self):
+        return [zone for socket in self.sockets for zone in socket.zones()]
+
+    def set_broken(self, name, broken):
+        """The zone of that name, or all ("")."""
+        for zone in self.zones():
+            if name in ("", zone.name):
+                zone.broken = broken
+                zone.publish()
+
+    def restart(self):
+        for zone in self.zones():
+            zone.restart()
+            zone.publish()
+
+    def unload(self):
+        os.rename(f"{self.options.dir}/sys/class/powercap", f"{self.options.dir}/unloaded")
+        self.set_broken("", True)
+
+    def load(self):
+        self.set_broken("", False)
+        self.restart()
+        os.rename(f"{self.options.dir}/unloaded", f"{self.options.dir}/sys/class/powercap")
+
+    def obey(self, line):
+        """All energy until now is counted first."""
+        verb, _, name = line.partition(" ")
+        self.step()
+        if verb in ("break", "mend"):
+            self.set_broken(name, verb == "break")
+        else:
+            {"halt": self.halt, "go on": self.go_on, "unload": self.unload, "load": self.load,
+             "restart": self.restart}[line]()
+        print("done", flush=True)
+
+    def wait(self):
+        """Until the next update is due; obeys what comes meanwhile."""
+        due = time.monotonic() + 1 / self.options.updates
+        if not self.options.commands:
+            time.sleep(1 / self.options.updates)
+            return
+        while select.select([sys.stdin], [], [], max(0, due - time.monotonic()))[0]:
+            line = sys.stdin.readline()
+            if not line:
+                self.stop()
+                return
+            self.obey(line.strip())
+
     def run(self):
         signal.signal(signal.SIGUSR1, self.halt)
         signal.signal(signal.SIGUSR2, self.go_on)
@@ -167,7 +233,7 @@ class Fake:
         signal.signal(signal.SIGINT, self.stop)
         print("ready", flush=True)
         while not self.stopped:
-            time.sleep(1 / self.options.updates)
+            self.wait()
             self.step()
 
 
@@ -189,6 +255,7 @@ def parse():
     add("--wrap-every", type=float, metavar="S",
         help="ranges such that counters wrap this often at full power; the agent's interval must "
              "stay below two fifths of it, as it allows for twice the limit")
+    add("--commands", action="store_true", help="obey lines on stdin")
     add("--start", type=float, default=0.5, metavar="PART",
         help="where counters start, as a part of their range")
     return parser.parse_args()
