@@ -63,10 +63,9 @@ precedes(const struct jk_remainder *a, const struct jk_remainder *b)
         return a->fraction > b->fraction || (a->fraction == b->fraction && a->index < b->index);
 }
 
-/* Bring the `wanted` elements that precede all others to the front (quickselect, no order among
- * them): at thousands of tasks and zones a full sort would be most of the booking. */
-static void
-select_first(struct jk_remainder *items, size_t n, size_t wanted)
+/* Quickselect: at thousands of tasks and zones a full sort would be most of the booking. */
+void
+jk_select_first(struct jk_remainder *items, size_t n, size_t wanted)
 {
         size_t low = 0, high = n;
 
@@ -131,7 +130,7 @@ jk_apportion(int64_t total, const double *weights, size_t n, int64_t *ret_shares
         while (left > 0) {
                 size_t units = (uint64_t)left < candidates ? (size_t)left : candidates;
 
-                select_first(scratch, candidates, units);
+                jk_select_first(scratch, candidates, units);
                 for (size_t i = 0; i < units; i++)
                         ret_shares[scratch[i].index]++;
                 left -= (int64_t)units;

@@ -30,14 +30,19 @@ int64_t jk_energy_uj(double power_w, int64_t elapsed_ns, double *carry);
  * 0 <= numerator <= denominator. */
 int64_t jk_scale_i64(int64_t value, int64_t numerator, int64_t denominator);
 
+struct jk_remainder {
+        double fraction;
+        size_t index;
+};
+
+/* Bring the `wanted` elements of the largest fractions to the front, ties by lower index, in no
+ * order among them. */
+void jk_select_first(struct jk_remainder *items, size_t n, size_t wanted);
+
 /* Divide total (≥ 0) among n shares by weight, in whole units, so that the shares add up to total
  * exactly (largest remainder, Hamilton's method; ties go to the lower index, so that a replay gives
  * the same result). Weights that are negative or not finite count as 0. Returns what was divided:
  * total, or 0 if every weight is 0 (all shares are then 0 and the caller decides whose it is).
  * Scratch must have room for n elements; it is the caller's so that the tick does not allocate. */
-struct jk_remainder {
-        double fraction;
-        size_t index;
-};
 int64_t jk_apportion(int64_t total, const double *weights, size_t n, int64_t *ret_shares,
                      struct jk_remainder *scratch);

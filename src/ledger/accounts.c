@@ -153,8 +153,8 @@ find_parent(const struct jk_ledger *ledger, uint32_t slot)
         return find_path(ledger, "/", 1);
 }
 
-static void
-fold_cgroup(struct jk_ledger *ledger, uint32_t slot)
+void
+jk_accounts_fold_cgroup(struct jk_ledger *ledger, uint32_t slot)
 {
         struct jk_book *book = &ledger->books[JK_DIMENSION_CGROUP];
         uint32_t parent = find_parent(ledger, slot);
@@ -182,7 +182,7 @@ fold_cgroups(struct jk_ledger *ledger, int64_t now_ns)
                         continue;
                 if (now_ns - account->ended_ns >= ledger->options.ended_retention_ns ||
                     jk_book_is_blank(book, slot, ledger->n_zones))
-                        fold_cgroup(ledger, slot);
+                        jk_accounts_fold_cgroup(ledger, slot);
         }
 }
 
@@ -199,18 +199,24 @@ task_key(const struct jk_task_record *task)
         return (task->start_ns << 22) ^ (uint64_t)(uint32_t)task->pid;
 }
 
+/* Let a task point to another account of a book. */
 static void
-set_cgroup(struct jk_ledger *ledger, struct jk_account *account, uint32_t cgroup)
+point(const struct jk_book *book, uint32_t *pointer, uint32_t slot)
 {
-        struct jk_book *cgroups = &ledger->books[JK_DIMENSION_CGROUP];
-
-        if (account->cgroup == cgroup)
+        if (*pointer == slot)
                 return;
-        if (account->cgroup != JK_NO_ACCOUNT)
-                cgroups->accounts[account->cgroup].listed_tasks--;
-        if (cgroup != JK_NO_ACCOUNT)
-                cgroups->accounts[cgroup].listed_tasks++;
-        account->cgroup = cgroup;
+        if (*pointer != JK_NO_ACCOUNT)
+                book->accounts[*pointer].listed_tasks--;
+        if (slot != JK_NO_ACCOUNT)
+                book->accounts[slot].listed_tasks++;
+        *pointer = slot;
+}
+
+static void
+belong(struct jk_ledger *ledger, struct jk_account *task, uint32_t cgroup, uint32_t user)
+{
+        point(&ledger->books[JK_DIMENSION_CGROUP], &task->cgroup, cgroup);
+        point(&ledger->books[JK_DIMENSION_USER], &task->user, user);
 }
 
 static void
@@ -246,7 +252,7 @@ fold_task(struct jk_ledger *ledger, uint32_t slot)
 
         jk_book_move(book, slot, ledger->rest, ledger->n_zones, false);
         add_totals(&book->accounts[ledger->rest].entry, &book->accounts[slot].entry);
-        set_cgroup(ledger, &book->accounts[slot], JK_NO_ACCOUNT);
+        belong(ledger, &book->accounts[slot], JK_NO_ACCOUNT, JK_NO_ACCOUNT);
         jk_book_drop(book, slot);
 }
 
@@ -302,7 +308,7 @@ close_unseen(struct jk_ledger *ledger, uint64_t cgroup, const struct jk_sample *
 
 static void
 update_task(struct jk_ledger *ledger, struct jk_account *account, const struct jk_task_record *task,
-            uint32_t cgroup)
+            uint32_t cgroup, uint32_t user)
 {
         struct jk_entry *entry = &account->entry;
 
@@ -320,12 +326,13 @@ update_task(struct jk_ledger *ledger, struct jk_account *account, const struct j
                 entry->flags |= JK_ENTRY_UNSEEN;
         memcpy(account->comm, task->comm, sizeof account->comm);
         account->comm[sizeof account->comm - 1] = '\0';
-        set_cgroup(ledger, account, cgroup);
+        belong(ledger, account, cgroup, user);
         add_activity(entry, task);
 }
 
 static uint32_t
-open_task(struct jk_ledger *ledger, const struct jk_task_record *task, uint32_t cgroup)
+open_task(struct jk_ledger *ledger, const struct jk_task_record *task, uint32_t cgroup,
+          uint32_t user)
 {
         struct jk_book *book = &ledger->books[JK_DIMENSION_TASK];
         uint64_t key = task_key(task);
@@ -341,7 +348,7 @@ open_task(struct jk_ledger *ledger, const struct jk_task_record *task, uint32_t 
                 }
         }
 
-        update_task(ledger, &book->accounts[slot], task, cgroup);
+        update_task(ledger, &book->accounts[slot], task, cgroup, user);
         return slot;
 }
 
@@ -365,6 +372,21 @@ open_user(struct jk_ledger *ledger, uid_t uid)
         book->accounts[slot].entry.dimension = JK_DIMENSION_USER;
         book->accounts[slot].entry.uid = uid;
         return slot;
+}
+
+void
+jk_accounts_fold_user(struct jk_ledger *ledger, uint32_t slot)
+{
+        struct jk_book *book = &ledger->books[JK_DIMENSION_USER];
+        uint32_t unknown = open_user(ledger, JK_UID_UNKNOWN);
+
+        if (unknown == JK_NO_ACCOUNT || unknown == slot)
+                return;
+
+        jk_book_move(book, slot, unknown, ledger->n_zones, false);
+        add_totals(&book->accounts[unknown].entry, &book->accounts[slot].entry);
+        jk_map_remove(&book->index, book->accounts[slot].entry.uid);
+        jk_book_drop(book, slot);
 }
 
 static uint32_t
@@ -403,7 +425,7 @@ jk_accounts_open_tasks(struct jk_ledger *ledger, const struct jk_sample *sample)
                 if (cgroup == JK_NO_ACCOUNT || user == JK_NO_ACCOUNT)
                         return -ENOMEM;
 
-                slot = open_task(ledger, task, cgroup);
+                slot = open_task(ledger, task, cgroup, user);
                 if (slot == JK_NO_ACCOUNT)
                         return -ENOMEM;
 
@@ -492,4 +514,5 @@ jk_accounts_settle(struct jk_ledger *ledger, const struct jk_sample *sample)
                 if (sample->cgroups[i].kind == JK_CGROUP_VANISHED)
                         close_cgroup(ledger, sample->cgroups[i].id, now_ns);
         fold_cgroups(ledger, now_ns);
+        jk_accounts_bound(ledger);
 }

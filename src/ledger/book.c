@@ -85,7 +85,11 @@ jk_book_add(struct jk_book *book)
                 slot = (uint32_t)book->length++;
         }
 
-        book->accounts[slot] = (struct jk_account){ .used = true, .cgroup = JK_NO_ACCOUNT };
+        book->accounts[slot] = (struct jk_account){
+                .used = true,
+                .cgroup = JK_NO_ACCOUNT,
+                .user = JK_NO_ACCOUNT,
+        };
         if (book->stride > 0)
                 memset(jk_book_row(book, slot, 0), 0, row_length(book) * sizeof *book->energy);
         return slot;

@@ -19,7 +19,9 @@ struct jk_account {
         char *path;              /* cgroups; owned */
         uint64_t path_hash;      /* cgroups */
         uint32_t cgroup;         /* tasks: slot in the book of cgroups */
-        uint32_t listed_tasks;   /* cgroups: tasks that point here */
+        uint32_t user;           /* tasks: slot in the book of users */
+        uint32_t listed_tasks;   /* cgroups and users: tasks that point here */
+        uint32_t place;          /* cgroups and users: in the snapshot that is being written */
         int64_t ended_ns;        /* monotonic, with JK_ENTRY_ENDED */
         int64_t tick_uj;         /* booked in tick `tick`, in zones that count */
         uint64_t tick;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of the ledger share: accounts.c opens and closes accounts, ledger.c books energy,
- * publish.c writes snapshots.
+ * What the files of the ledger share: accounts.c opens and closes accounts, bounds.c keeps their
+ * number within bounds, ledger.c books energy, publish.c writes snapshots.
  */
 #pragma once
 
@@ -43,9 +43,6 @@ struct jk_ledger {
         int64_t *shares;
         struct jk_remainder *remainders;
         size_t slots_capacity, weights_capacity, shares_capacity, remainders_capacity;
-
-        uint32_t *cgroup_entries; /* scratch of publishing: slot -> place in the snapshot */
-        size_t cgroup_entries_capacity;
 };
 
 /* ---- accounts.c ---- */
@@ -67,3 +64,17 @@ int jk_accounts_open_tasks(struct jk_ledger *ledger, const struct jk_sample *sam
 /* After booking: close the tasks that ended and the cgroups that vanished, and fold what has been
  * listed long enough into the rest, or the parent. */
 void jk_accounts_settle(struct jk_ledger *ledger, const struct jk_sample *sample);
+
+/* Move what the account has to its parent, or to the user who is not known, and drop it. No task
+ * may point to it. */
+void jk_accounts_fold_cgroup(struct jk_ledger *ledger, uint32_t slot);
+void jk_accounts_fold_user(struct jk_ledger *ledger, uint32_t slot);
+
+/* ---- bounds.c ---- */
+
+/* Whoever may make cgroups, or change its uid, must not make the ledger grow without end: beyond
+ * this, the cgroups that ended first, and those users without a listed task who used least. */
+#define JK_ENDED_CGROUPS_MAX 1000
+#define JK_RESTING_USERS_MAX 1000
+
+void jk_accounts_bound(struct jk_ledger *ledger);

@@ -48,7 +48,6 @@ jk_ledger_close(struct jk_ledger *ledger)
         free(ledger->weights);
         free(ledger->shares);
         free(ledger->remainders);
-        free(ledger->cgroup_entries);
         free(ledger);
 }
 

@@ -198,23 +198,18 @@ publish_cgroups(struct jk_ledger *ledger, const struct jk_sample *sample,
                 struct jk_snapshot *snapshot)
 {
         const struct jk_book *book = &ledger->books[JK_DIMENSION_CGROUP];
-        int r = jk_array_grow(&ledger->cgroup_entries, &ledger->cgroup_entries_capacity,
-                              book->length);
-
-        if (r < 0)
-                return r;
 
         for (uint32_t slot = 0; slot < book->length; slot++) {
                 struct jk_entry *entry;
+                int r;
 
                 if (!book->accounts[slot].used)
                         continue;
+                book->accounts[slot].place = (uint32_t)snapshot->n_entries[JK_DIMENSION_CGROUP];
                 r = publish_account(ledger, sample, JK_DIMENSION_CGROUP, slot,
                                     book->accounts[slot].path, snapshot, &entry);
                 if (r < 0)
                         return r;
-                ledger->cgroup_entries[slot] =
-                        (uint32_t)(entry - snapshot->entries[JK_DIMENSION_CGROUP]);
         }
 
         return 0;
@@ -226,7 +221,8 @@ join_cgroup(const struct jk_ledger *ledger, uint32_t cgroup, struct jk_snapshot 
             struct jk_entry *task)
 {
         struct jk_entry *entry =
-                &snapshot->entries[JK_DIMENSION_CGROUP][ledger->cgroup_entries[cgroup]];
+                &snapshot->entries[JK_DIMENSION_CGROUP]
+                                  [ledger->books[JK_DIMENSION_CGROUP].accounts[cgroup].place];
 
         task->cgroup = entry->name;
         entry->resident_bytes += task->resident_bytes;
@@ -234,16 +230,13 @@ join_cgroup(const struct jk_ledger *ledger, uint32_t cgroup, struct jk_snapshot 
 }
 
 static void
-join_user(const struct jk_ledger *ledger, struct jk_snapshot *snapshot, const struct jk_entry *task)
+join_user(const struct jk_ledger *ledger, uint32_t user, struct jk_snapshot *snapshot,
+          const struct jk_entry *task)
 {
-        /* No user's account is ever dropped, so its slot is its place in the snapshot. */
-        uint32_t slot = jk_book_find(&ledger->books[JK_DIMENSION_USER], task->uid);
-        struct jk_entry *entry;
+        struct jk_entry *entry =
+                &snapshot->entries[JK_DIMENSION_USER]
+                                  [ledger->books[JK_DIMENSION_USER].accounts[user].place];
 
-        if (slot == JK_NO_ACCOUNT)
-                return;
-
-        entry = &snapshot->entries[JK_DIMENSION_USER][slot];
         entry->resident_bytes += task->resident_bytes;
         entry->threads += task->threads;
 }
@@ -269,8 +262,8 @@ publish_tasks(struct jk_ledger *ledger, const struct jk_sample *sample, uint32_t
                 entry->cgroup = empty;
                 if (account->cgroup != JK_NO_ACCOUNT)
                         join_cgroup(ledger, account->cgroup, snapshot, entry);
-                if (slot != ledger->rest)
-                        join_user(ledger, snapshot, entry);
+                if (account->user != JK_NO_ACCOUNT)
+                        join_user(ledger, account->user, snapshot, entry);
         }
 
         return 0;
@@ -290,12 +283,15 @@ publish_users(struct jk_ledger *ledger, const struct jk_sample *sample,
                 char number[16];
                 int r;
 
+                if (!book->accounts[slot].used)
+                        continue;
                 if (!name && uid == JK_UID_UNKNOWN)
                         name = "unknown";
                 if (!name) {
                         snprintf(number, sizeof number, "%u", (unsigned int)uid);
                         name = number;
                 }
+                book->accounts[slot].place = (uint32_t)snapshot->n_entries[JK_DIMENSION_USER];
                 r = publish_account(ledger, sample, JK_DIMENSION_USER, slot, name, snapshot,
                                     &entry);
                 if (r < 0)
