@@ -221,6 +221,60 @@ idle_of(const struct jk_sample *sample, const struct jk_model_ops *ops,
         };
 }
 
+/* A reading that spans more than the tick covers time in which other zones stood for this one in
+ * the machine's total: what they have put there is not added again. */
+static void
+count_for_machine(struct jk_ledger *ledger, const struct jk_sample *sample, size_t zone)
+{
+        const struct jk_zone_reading *reading = &sample->readings[zone];
+        const struct jk_zone_books *books = &ledger->zones[zone];
+        int64_t energy_uj = reading->energy_uj;
+
+        if (books->around_ns > 0 && reading->elapsed_ns > 0)
+                energy_uj -=
+                        jk_scale_i64(energy_uj,
+                                     books->around_ns < reading->elapsed_ns ? books->around_ns
+                                                                            : reading->elapsed_ns,
+                                     reading->elapsed_ns);
+        energy_uj -= books->inside_uj;
+        if (energy_uj <= 0)
+                return;
+
+        ledger->machine_uj += energy_uj;
+        for (int up = sample->zones->zones[zone].parent, depth = 0; up >= 0 && depth < JK_ZONES_MAX;
+             up = sample->zones->zones[up].parent, depth++)
+                ledger->zones[up].inside_uj += energy_uj;
+}
+
+/* Whether a zone around this one was counted in this tick. */
+static bool
+is_stood_for(const struct jk_ledger *ledger, const struct jk_sample *sample, size_t zone)
+{
+        int up = sample->zones->zones[zone].parent;
+
+        for (int depth = 0; up >= 0 && depth < JK_ZONES_MAX; depth++) {
+                if (ledger->zones[up].counted)
+                        return true;
+                up = sample->zones->zones[up].parent;
+        }
+
+        return false;
+}
+
+/* A reading, or a new baseline, begins the span of the next one. */
+static void
+note_spans(struct jk_ledger *ledger, const struct jk_sample *sample)
+{
+        for (size_t z = 0; z < ledger->n_zones; z++) {
+                struct jk_zone_books *books = &ledger->zones[z];
+
+                if (sample->readings[z].flags & (JK_READING_SEEN | JK_READING_REBASED))
+                        books->inside_uj = books->around_ns = 0;
+                else if (is_stood_for(ledger, sample, z))
+                        books->around_ns += sample->elapsed_ns + sample->suspended_ns;
+        }
+}
+
 static void
 book_zone(struct jk_ledger *ledger, const struct jk_sample *sample, const struct jk_model_ops *ops,
           struct jk_model *model, size_t zone)
@@ -238,7 +292,7 @@ book_zone(struct jk_ledger *ledger, const struct jk_sample *sample, const struct
         books->watts = jk_power_w(reading->energy_uj, reading->elapsed_ns);
         books->measured_uj += reading->energy_uj;
         if (books->counted) {
-                ledger->machine_uj += reading->energy_uj;
+                count_for_machine(ledger, sample, zone);
                 ledger->machine_w += books->watts;
         }
 
@@ -281,6 +335,7 @@ jk_ledger_book(struct jk_ledger *ledger, const struct jk_sample *sample,
                 ledger->machine_w = NAN; /* nothing was read: that is not 0 W */
         for (size_t zone = 0; zone < ledger->n_zones; zone++)
                 book_zone(ledger, sample, ops, model, zone);
+        note_spans(ledger, sample);
 
         jk_accounts_settle(ledger, sample);
         return 0;

@@ -460,6 +460,53 @@ only_disjoint_zones_add_up(void **state)
         teardown(&m);
 }
 
+/* A reading fails now and then, and the next one covers its time too. */
+static void
+a_reading_that_failed_makes_nothing_count_twice(void **state)
+{
+        struct machine m;
+        struct jk_snapshot *s;
+
+        (void)state;
+        setup(&m, defaults);
+        add_zone(&m, "package-0", JK_ZONE_PACKAGE, 0);
+        add_zone(&m, "psys", JK_ZONE_PSYS, -1);
+        begin_tick(&m, 0);
+        end_tick(&m);
+
+        begin_tick(&m, JK_NS_PER_S); /* psys fails: the package stands for it */
+        read_zone(&m, 0, 10000000, JK_NS_PER_S);
+        s = end_tick(&m);
+        assert_int_equal(s->machine_uj, 10000000);
+
+        begin_tick(&m, JK_NS_PER_S); /* and is back with all of both seconds */
+        read_zone(&m, 0, 10000000, JK_NS_PER_S);
+        read_zone(&m, 1, 30000000, 2 * JK_NS_PER_S);
+        s = end_tick(&m);
+        assert_int_equal(s->machine_uj, 30000000);
+
+        begin_tick(&m, JK_NS_PER_S); /* the package fails: psys holds it anyway */
+        read_zone(&m, 1, 15000000, JK_NS_PER_S);
+        s = end_tick(&m);
+        assert_int_equal(s->machine_uj, 45000000);
+
+        begin_tick(&m, JK_NS_PER_S); /* then psys does: the package's first second is in it */
+        read_zone(&m, 0, 20000000, 2 * JK_NS_PER_S);
+        s = end_tick(&m);
+        assert_int_equal(s->machine_uj, 55000000);
+
+        begin_tick(&m, JK_NS_PER_S); /* nothing is owed: a new baseline */
+        m.sample.readings[1].flags = JK_READING_REBASED;
+        read_zone(&m, 0, 10000000, JK_NS_PER_S);
+        end_tick(&m);
+        begin_tick(&m, JK_NS_PER_S);
+        read_zone(&m, 0, 10000000, JK_NS_PER_S);
+        read_zone(&m, 1, 15000000, JK_NS_PER_S);
+        s = end_tick(&m);
+        assert_int_equal(s->machine_uj, 80000000);
+        teardown(&m);
+}
+
 /* ---- random machines ---- */
 
 #define PIDS    40
@@ -703,6 +750,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_restarted_service_goes_on_with_its_account),
         cmocka_unit_test(a_renamed_cgroup_leaves_its_old_path),
         cmocka_unit_test(only_disjoint_zones_add_up),
+        cmocka_unit_test(a_reading_that_failed_makes_nothing_count_twice),
         cmocka_unit_test(random_machines_balance_and_counters_rise),
 };
 
