@@ -47,14 +47,16 @@ struct {
 static __always_inline __u64
 resident_pages(const struct mm_struct *mm)
 {
-        /* File, anonymous and shared memory: 0, 1 and 3; 2 is swap. */
+        /* File, anonymous and shared memory: 0, 1 and 3; 2 is swap. The verifier of old kernels does
+         * not walk into an array of typedefs, so the old one is read by a helper. */
         __s64 pages = 0;
 
         if (bpf_core_field_exists(((struct mm_struct___array *)0)->rss_stat.count)) {
                 const struct mm_struct___array *old = (const void *)mm;
 
-                pages = old->rss_stat.count[0].counter + old->rss_stat.count[1].counter +
-                        old->rss_stat.count[3].counter;
+                pages = BPF_CORE_READ(old, rss_stat.count[0].counter) +
+                        BPF_CORE_READ(old, rss_stat.count[1].counter) +
+                        BPF_CORE_READ(old, rss_stat.count[3].counter);
         } else {
                 pages = mm->rss_stat[0].count + mm->rss_stat[1].count + mm->rss_stat[3].count;
         }

@@ -24,18 +24,25 @@
 /* The initial pid namespace: PROC_PID_INIT_INO of include/linux/proc_ns.h. */
 #define INITIAL_PID_NAMESPACE 0xEFFFFFFCU
 
+/* The verifier tells its reasons in many lines at once: each becomes one of ours. */
 __attribute__((format(printf, 2, 0))) static int
 log_libbpf(enum libbpf_print_level level, const char *format, va_list arguments)
 {
-        char line[800];
+        jk_autofree char *text = NULL;
+        char *rest, *line;
         int n;
 
         (void)level;
-        n = vsnprintf(line, sizeof line, format, arguments);
-        if (n > 0) {
-                line[strcspn(line, "\n")] = '\0';
-                jk_log_debug("libbpf: %s", line);
+        n = vasprintf(&text, format, arguments);
+        if (n < 0) {
+                text = NULL;
+                return n;
         }
+
+        rest = text;
+        while ((line = strsep(&rest, "\n")))
+                if (*line)
+                        jk_log_debug("%s", line);
         return n;
 }
 
