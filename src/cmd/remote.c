@@ -297,23 +297,70 @@ read_account(struct jk_snapshot *snapshot, enum jk_dimension dimension, const js
         return r;
 }
 
+/* What the listed accounts leave of the machine's power: the agent tells the energy of what it left
+ * out, but not the power. */
+static double
+rest_of_watts(const struct jk_snapshot *snapshot, enum jk_dimension dimension, size_t n_listed)
+{
+        double left_w = snapshot->machine_w;
+
+        for (size_t i = 0; i < n_listed; i++)
+                if (isfinite(snapshot->entries[dimension][i].watts))
+                        left_w -= snapshot->entries[dimension][i].watts;
+        for (size_t i = 0; i < snapshot->n_entries[JK_DIMENSION_MACHINE]; i++)
+                if (isfinite(snapshot->entries[JK_DIMENSION_MACHINE][i].watts))
+                        left_w -= snapshot->entries[JK_DIMENSION_MACHINE][i].watts;
+
+        return left_w > 0 ? left_w : 0;
+}
+
+static int
+read_left_out(struct jk_snapshot *snapshot, enum jk_dimension dimension, const json_t *json,
+              size_t n_listed, struct jk_entry *entry)
+{
+        char name[48];
+        int r;
+
+        *entry = (struct jk_entry){
+                .dimension = dimension,
+                .flags = JK_ENTRY_OTHERS,
+                .uid = JK_UID_UNKNOWN,
+                .watts = rest_of_watts(snapshot, dimension, n_listed),
+                .uncertainty_pct = NAN,
+                .provenance = snapshot->machine_provenance,
+        };
+        snprintf(name, sizeof name, "%llu others", (unsigned long long)count_of(json, "count"));
+        r = put_string(snapshot, name, &entry->name);
+        if (r == 0)
+                r = put_string(snapshot, "", &entry->cgroup);
+        if (r == 0)
+                r = read_energy(snapshot, json, &entry->energy);
+        return r;
+}
+
 static int
 read_accounts(struct jk_snapshot *snapshot, enum jk_dimension dimension, const json_t *json,
               struct jk_error *err)
 {
         const json_t *accounts = json_object_get(json, "accounts");
+        const json_t *left_out = json_object_get(json, "left_out");
         size_t n = json_array_size(accounts);
+        bool rest = count_of(left_out, "count") > 0;
+        struct jk_entry *entries;
         int r;
 
         if (!json_is_array(accounts))
                 return jk_fail(err, EPROTO, "its accounts are no list");
 
-        r = jk_array_grow(&snapshot->entries[dimension], &snapshot->entries_capacity[dimension], n);
+        r = jk_array_grow(&snapshot->entries[dimension], &snapshot->entries_capacity[dimension],
+                          n + rest);
+        entries = snapshot->entries[dimension];
         for (size_t i = 0; r == 0 && i < n; i++)
-                r = read_account(snapshot, dimension, json_array_get(accounts, i),
-                                 &snapshot->entries[dimension][i]);
+                r = read_account(snapshot, dimension, json_array_get(accounts, i), &entries[i]);
+        if (r == 0 && rest)
+                r = read_left_out(snapshot, dimension, left_out, n, &entries[n]);
         if (r == 0)
-                snapshot->n_entries[dimension] = n;
+                snapshot->n_entries[dimension] = n + rest;
         return r;
 }
 
@@ -359,8 +406,9 @@ jk_remote_parse(const struct jk_remote_replies *replies, struct jk_snapshot *sna
         if (r < 0)
                 return r;
 
+        /* The machine's own first: what they leave is the others'. */
         same = count_of(zones, "sequence") == snapshot->sequence;
-        for (int d = 0; r == 0 && d < JK_DIMENSION_MAX; d++)
+        for (int d = JK_DIMENSION_MAX - 1; r == 0 && d >= 0; d--)
                 r = parse_accounts(replies, (enum jk_dimension)d, snapshot, &same, err);
         if (r == 0)
                 *ret_same = same;
@@ -375,31 +423,42 @@ fetch(struct jk_client *client, const char *path, struct jk_text *reply, struct 
 }
 
 static int
-fetch_all(struct jk_client *client, struct jk_remote_replies *replies, struct jk_error *err)
+fetch_accounts(struct jk_client *client, enum jk_dimension dimension, size_t wanted,
+               struct jk_text *reply, struct jk_error *err)
 {
-        char path[64];
+        char path[96], top[24] = "all";
+
+        if (wanted != SIZE_MAX)
+                snprintf(top, sizeof top, "%zu", wanted);
+        snprintf(path, sizeof path, "/api/v1/accounts?dimension=%s&sort=watts&top=%s",
+                 jk_dimension_name(dimension), top);
+        return fetch(client, path, reply, err);
+}
+
+static int
+fetch_all(struct jk_client *client, const struct jk_remote_wanted *wanted,
+          struct jk_remote_replies *replies, struct jk_error *err)
+{
         int r = fetch(client, "/api/v1/status", &replies->status, err);
 
         if (r == 0)
                 r = fetch(client, "/api/v1/zones", &replies->zones, err);
-        for (int d = 0; r == 0 && d < JK_DIMENSION_MAX; d++) {
-                snprintf(path, sizeof path, "/api/v1/accounts?dimension=%s",
-                         jk_dimension_name((enum jk_dimension)d));
-                r = fetch(client, path, &replies->accounts[d], err);
-        }
+        for (int d = 0; r == 0 && d < JK_DIMENSION_MAX; d++)
+                r = fetch_accounts(client, (enum jk_dimension)d, wanted->accounts[d],
+                                   &replies->accounts[d], err);
         return r;
 }
 
 int
-jk_remote_read(struct jk_client *client, struct jk_remote_replies *replies, struct jk_shelf *shelf,
-               struct jk_error *err)
+jk_remote_read(struct jk_client *client, const struct jk_remote_wanted *wanted,
+               struct jk_remote_replies *replies, struct jk_shelf *shelf, struct jk_error *err)
 {
         bool same = false;
 
         /* A tick may come between two replies; where ticks are faster than replies, take those. */
         for (int i = 0; i < TRIES_MAX && !same; i++) {
                 struct jk_snapshot *snapshot;
-                int r = fetch_all(client, replies, err);
+                int r = fetch_all(client, wanted, replies, err);
 
                 if (r < 0)
                         return r;

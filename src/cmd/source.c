@@ -27,6 +27,7 @@ struct jk_source {
         struct jk_client *client; /* or from an agent */
         struct jk_remote_replies replies;
         struct jk_shelf own_shelf;
+        _Atomic size_t wanted[JK_DIMENSION_MAX];
 
         pthread_t thread;
         bool started;
@@ -54,7 +55,11 @@ refresh_engine(struct jk_source *source, struct jk_error *err)
 static int
 refresh_agent(struct jk_source *source, struct jk_error *err)
 {
-        return jk_remote_read(source->client, &source->replies, &source->own_shelf, err);
+        struct jk_remote_wanted wanted;
+
+        for (int d = 0; d < JK_DIMENSION_MAX; d++)
+                wanted.accounts[d] = atomic_load(&source->wanted[d]);
+        return jk_remote_read(source->client, &wanted, &source->replies, &source->own_shelf, err);
 }
 
 static int
@@ -133,6 +138,8 @@ jk_source_open(const struct jk_source_options *options, struct jk_source **ret_s
 
         source->options = options->engine;
         atomic_init(&source->interval_ns, options->engine.interval_ns);
+        for (int d = 0; d < JK_DIMENSION_MAX; d++)
+                atomic_init(&source->wanted[d], SIZE_MAX);
         pthread_mutex_init(&source->lock, NULL);
         jk_shelf_init(&source->own_shelf);
         source->stop_fd = eventfd(0, EFD_CLOEXEC);
@@ -199,6 +206,12 @@ void
 jk_source_set_interval(struct jk_source *source, int64_t interval_ns)
 {
         atomic_store(&source->interval_ns, interval_ns);
+}
+
+void
+jk_source_set_wanted(struct jk_source *source, enum jk_dimension dimension, size_t wanted)
+{
+        atomic_store(&source->wanted[dimension], wanted);
 }
 
 void

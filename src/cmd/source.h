@@ -35,6 +35,10 @@ int jk_source_fd(const struct jk_source *source);
 
 void jk_source_set_interval(struct jk_source *source, int64_t interval_ns);
 
+/* How many accounts of a dimension to ask an agent for, by watts, from the next refresh on; the
+ * rest then is one account (see remote.h). At first, and by itself, there are always all. */
+void jk_source_set_wanted(struct jk_source *source, enum jk_dimension dimension, size_t wanted);
+
 struct jk_source_report {
         bool agent;        /* else by itself */
         bool failing;      /* the latest refresh failed: what is on the shelf grows old */

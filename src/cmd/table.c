@@ -93,6 +93,13 @@ tree_mark(const struct jk_row *row, struct jk_text *text, const struct jk_glyphs
         }
 }
 
+/* What is not one thing that runs. */
+static bool
+in_brackets(const struct jk_row *row)
+{
+        return row->dimension == JK_DIMENSION_MACHINE || row->flags & JK_ENTRY_OTHERS;
+}
+
 static void
 name_cell(const struct jk_row *row, struct jk_text *text, const struct jk_glyphs *glyphs)
 {
@@ -105,10 +112,10 @@ name_cell(const struct jk_row *row, struct jk_text *text, const struct jk_glyphs
                 jk_text_string(text, "[unseen tasks]");
                 return;
         }
-        if (row->dimension == JK_DIMENSION_MACHINE)
+        if (in_brackets(row))
                 jk_text_char(text, '[');
         jk_format_safe(text, row->name, glyphs);
-        if (row->dimension == JK_DIMENSION_MACHINE)
+        if (in_brackets(row))
                 jk_text_char(text, ']');
         if (row->flags & JK_ENTRY_ENDED)
                 jk_text_string(text, " (ended)");

@@ -22,6 +22,8 @@
 #include "cmd/top-terminal.h"
 #include "cmd/top.h"
 
+#define ASKED_FOR 250 /* accounts of a dimension, of an agent: more lines than terminals have */
+
 /* ---- news ---- */
 
 static void
@@ -40,11 +42,29 @@ select_again(struct jk_top *top)
                 top->cursor = n > 0 ? n - 1 : 0;
 }
 
+/* Ask an agent for no more than a screen can show, unless the choice depends on what is quiet. What
+ * is not shown now is asked for as well, so that it is there when a key asks for it. */
+static void
+choose_wanted(struct jk_top *top)
+{
+        const struct jk_view_options *options = &top->options;
+        bool busiest = !options->all && !options->filter && !options->reversed &&
+                       (options->order == JK_ORDER_WATTS || options->order == JK_ORDER_CPU);
+        size_t tasks = busiest ? ASKED_FOR : SIZE_MAX;
+        size_t cgroups = busiest && !options->tree ? ASKED_FOR : SIZE_MAX;
+
+        jk_source_set_wanted(top->source, JK_DIMENSION_TASK,
+                             options->dimension == JK_DIMENSION_TASK ? tasks : ASKED_FOR);
+        jk_source_set_wanted(top->source, JK_DIMENSION_CGROUP,
+                             options->dimension == JK_DIMENSION_CGROUP ? cgroups : ASKED_FOR);
+}
+
 void
 jk_top_arrange(struct jk_top *top)
 {
         top->options.filter = top->filter[0] ? top->filter : NULL;
         top->options.collapsed = &top->collapsed;
+        choose_wanted(top);
         if (top->snapshot && jk_view_arrange(&top->view, &top->options) == 0)
                 select_again(top);
 }

@@ -13,6 +13,9 @@
 
 #include "base/array.h"
 
+/* Many accounts in one: it has neither a CPU time nor a user of its own. */
+#define JK_NOT_ONE (JK_ENTRY_REST | JK_ENTRY_OTHERS)
+
 void
 jk_view_free(struct jk_view *view)
 {
@@ -57,7 +60,7 @@ key_of(const struct jk_snapshot *snapshot, const struct jk_entry *entry)
         uint64_t key = jk_view_hash(0, (const char *)&identity, sizeof identity);
 
         /* A task may change its name, and a rest or a cgroup read from an agent may have no id. */
-        if (entry->dimension == JK_DIMENSION_TASK && !(entry->flags & JK_ENTRY_REST))
+        if (entry->dimension == JK_DIMENSION_TASK && !(entry->flags & JK_NOT_ONE))
                 return key;
         return jk_view_hash(key, name, strlen(name));
 }
@@ -192,7 +195,7 @@ user_of(const struct jk_view *view, const struct jk_entry *entry)
 
         if (entry->dimension == JK_DIMENSION_USER)
                 return jk_snapshot_string(view->snapshot, entry->name);
-        if (entry->dimension != JK_DIMENSION_TASK || (entry->flags & JK_ENTRY_REST) ||
+        if (entry->dimension != JK_DIMENSION_TASK || (entry->flags & JK_NOT_ONE) ||
             !jk_map_get(&view->users, entry->uid, &index))
                 return "";
 
@@ -200,54 +203,60 @@ user_of(const struct jk_view *view, const struct jk_entry *entry)
 }
 
 /* What changed since the previous snapshot. An account that was not there began in between, so all
- * that it has is new. */
+ * that it has is new, unless it may have been among those that were left out. */
 static void
 observe_rates(const struct jk_view *view, struct jk_row *row)
 {
         static const struct jk_view_mark nothing = { 0 };
         double elapsed_ns = (double)(view->snapshot->time.monotonic_ns - view->previous_ns);
         const struct jk_view_mark *mark = &nothing;
+        double used_uj;
         uint32_t index;
 
-        if (view->previous_ns == 0 || elapsed_ns <= 0)
+        if (view->previous_ns == 0 || elapsed_ns <= 0 || row->flags & JK_ENTRY_OTHERS)
                 return;
         if (jk_map_get(&view->previous, row->key, &index))
                 mark = &view->marks[index];
+        else if (view->partial[row->dimension])
+                return;
 
-        if (row->dimension != JK_DIMENSION_MACHINE && !(row->flags & JK_ENTRY_REST))
+        if (row->dimension != JK_DIMENSION_MACHINE && !(row->flags & JK_NOT_ONE))
                 row->cpu_pct =
                         row->entry->cpu_ns >= mark->cpu_ns
                                 ? 100 * (double)(row->entry->cpu_ns - mark->cpu_ns) / elapsed_ns
                                 : 0;
-        if (spans_ticks(view))
-                row->watts = fmax(row->energy_uj - inherited_uj(view, row->entry) -
-                                          (mark->energy_uj - mark->inherited_uj),
-                                  0) *
-                             1e3 / elapsed_ns;
+        if (spans_ticks(view)) {
+                used_uj = row->energy_uj - inherited_uj(view, row->entry) -
+                          (mark->energy_uj - mark->inherited_uj);
+                row->watts = fmax(used_uj, 0) * 1e3 / elapsed_ns;
+        }
 }
 
-/* The rest takes over totals of tasks that ended long ago, so over a span its power is what the
- * others leave of the machine's. */
+/* The rest takes over totals of tasks that ended long ago, and the others change from snapshot to
+ * snapshot: over a span, their power is what all else leaves of the machine's. */
 static void
-average_rest(struct jk_view *view)
+average_rest(struct jk_view *view, enum jk_dimension dimension)
 {
-        double others_w = view->sums_w[JK_DIMENSION_MACHINE];
+        double left_w = view->machine_w - view->sums_w[JK_DIMENSION_MACHINE];
         struct jk_row *rest = NULL;
 
-        for (size_t i = 0; i < view->n_accounts[JK_DIMENSION_TASK]; i++) {
-                struct jk_row *row = &view->accounts[JK_DIMENSION_TASK][i];
+        for (size_t i = 0; i < view->n_accounts[dimension]; i++) {
+                struct jk_row *row = &view->accounts[dimension][i];
 
-                if (row->flags & JK_ENTRY_REST)
-                        rest = row;
-                else
-                        others_w += row->watts;
+                if (row->flags & JK_NOT_ONE) {
+                        rest = row; /* the others come last, and the rest is one of them then */
+                        row->watts = 0;
+                } else {
+                        left_w -= row->watts;
+                }
         }
-        if (!rest || !spans_ticks(view))
+        if (!rest)
                 return;
 
-        rest->watts = fmax(view->machine_w - others_w, 0);
-        view->sums_w[JK_DIMENSION_TASK] =
-                others_w - view->sums_w[JK_DIMENSION_MACHINE] + rest->watts;
+        rest->watts = fmax(left_w, 0);
+        view->sums_w[dimension] = 0;
+        for (size_t i = 0; i < view->n_accounts[dimension]; i++)
+                view->sums_w[dimension] += view->accounts[dimension][i].watts;
 }
 
 static void
@@ -325,8 +334,10 @@ remember(struct jk_view *view)
         size_t total = 0, n = 0;
         int r;
 
-        for (int d = 0; d < JK_DIMENSION_MAX; d++)
+        for (int d = 0; d < JK_DIMENSION_MAX; d++) {
                 total += view->n_accounts[d];
+                view->partial[d] = false;
+        }
         r = jk_array_grow(&view->marks, &view->marks_capacity, total);
         jk_map_clear(&view->previous);
 
@@ -334,6 +345,7 @@ remember(struct jk_view *view)
                 for (size_t i = 0; r == 0 && i < view->n_accounts[d]; i++) {
                         const struct jk_row *row = &view->accounts[d][i];
 
+                        view->partial[d] |= (row->flags & JK_ENTRY_OTHERS) != 0;
                         view->marks[n] = (struct jk_view_mark){ .key = row->key,
                                                                 .cpu_ns = row->entry->cpu_ns,
                                                                 .energy_uj = row->energy_uj,
@@ -399,7 +411,8 @@ jk_view_observe(struct jk_view *view, struct jk_snapshot *snapshot)
         if (r < 0)
                 return r;
 
-        average_rest(view);
+        for (int d = 0; d < JK_DIMENSION_MACHINE && spans_ticks(view); d++)
+                average_rest(view, (enum jk_dimension)d);
         group_machine(view);
         return remember(view);
 }

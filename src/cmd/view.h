@@ -89,8 +89,9 @@ struct jk_view {
 
         /* private */
         bool counted[JK_ZONES_MAX];
-        struct jk_map users;    /* uid -> index in accounts[USER] */
-        struct jk_map previous; /* key -> index in marks */
+        bool partial[JK_DIMENSION_MAX]; /* at the previous snapshot, accounts were left out */
+        struct jk_map users;            /* uid -> index in accounts[USER] */
+        struct jk_map previous;         /* key -> index in marks */
         struct jk_view_mark *marks;
         size_t n_marks, marks_capacity;
         uint64_t previous_sequence;

@@ -45,6 +45,8 @@ enum jk_entry_flags {
          * no longer listed. Its pid is 0 and its name "ended". */
         JK_ENTRY_REST = 1 << 2,
         JK_ENTRY_UNSEEN = 1 << 3, /* see JK_TASK_UNSEEN */
+        JK_ENTRY_OTHERS =
+                1 << 4, /* only in the copy of a client: all that the agent did not list */
 };
 
 /* One account. Strings are offsets into the snapshot: jk_snapshot_string(). */

@@ -90,6 +90,46 @@ accounts_and_zones_come_back_the_same(void **state)
         jk_remote_replies_free(&again);
 }
 
+/* An agent asked for the busiest only: what it left out is one account, and nothing is lost. */
+static void
+what_is_left_out_is_one_account(void **state)
+{
+        struct renderer *r = *state;
+        struct jk_remote_replies replies = { 0 };
+        struct jk_error err = { "" };
+        struct jk_snapshot *first, *second;
+        void *other = NULL;
+        bool same;
+
+        assert_int_equal(renderer_setup(&other), 0);
+        jk_shelf_publish(&r->shelf, fake_machine(&r->shelf, 2, 40));
+        ask(r, &replies);
+        copy(&replies.accounts[JK_DIMENSION_TASK],
+             get(r, "/api/v1/accounts", "dimension=task&sort=watts&top=10"));
+        assert_int_equal(read_back(&replies, other, &same, &err), 0);
+
+        first = jk_shelf_take(&r->shelf);
+        second = jk_shelf_take(&((struct renderer *)other)->shelf);
+        assert_int_equal(second->n_entries[JK_DIMENSION_TASK], 11);
+        assert_true(second->entries[JK_DIMENSION_TASK][10].flags & JK_ENTRY_OTHERS);
+        for (size_t z = 0; z < first->n_zones; z++) {
+                int64_t before = 0, after = 0;
+
+                for (size_t i = 0; i < first->n_entries[JK_DIMENSION_TASK]; i++)
+                        before += jk_entry_dynamic_uj(first,
+                                                      &first->entries[JK_DIMENSION_TASK][i])[z];
+                for (size_t i = 0; i < 11; i++)
+                        after += jk_entry_dynamic_uj(second,
+                                                     &second->entries[JK_DIMENSION_TASK][i])[z];
+                assert_int_equal(after, before);
+                assert_true(before > 0);
+        }
+        jk_shelf_put_back(&r->shelf, first);
+        jk_shelf_put_back(&((struct renderer *)other)->shelf, second);
+        renderer_teardown(&other);
+        jk_remote_replies_free(&replies);
+}
+
 static void
 replies_of_two_ticks_are_told_apart(void **state)
 {
@@ -210,6 +250,7 @@ damaged_replies_do_no_harm(void **state)
 
 static const struct CMUnitTest tests[] = {
         renderer_test(accounts_and_zones_come_back_the_same),
+        renderer_test(what_is_left_out_is_one_account),
         renderer_test(replies_of_two_ticks_are_told_apart),
         renderer_test(what_is_no_agent_is_refused),
         renderer_test(odd_values_are_taken_for_what_they_are),

@@ -290,6 +290,33 @@ power_is_averaged_over_ticks_that_were_left_out(void **state)
         close_fixture(&f);
 }
 
+/* A task that was among those left out has no rate yet: its whole past is not this tick's. */
+static void
+what_was_left_out_before_has_no_rate(void **state)
+{
+        struct jk_snapshot *s;
+        struct fixture f;
+
+        (void)state;
+        open_fixture(&f);
+        s = fake_snapshot(&f.shelf, 1);
+        fake_task(s, 30, "a", 5000000, 5000000);
+        fake_task(s, 0, "7 others", 9000000, 1000000)->flags = JK_ENTRY_OTHERS;
+        show(&f, s);
+        s = fake_snapshot(&f.shelf, 3);
+        fake_task(s, 30, "a", 9000000, 2000000);
+        fake_task(s, 40, "b", 6000000, 1000000)->cpu_ns = 60000000000;
+        fake_task(s, 0, "6 others", 5000000, 0)->flags = JK_ENTRY_OTHERS;
+        show(&f, s);
+        arrange(&f, (struct jk_view_options){ .all = true });
+        assert_true(isnan(row_named(&f, "b")->cpu_pct));
+        assert_true(row_named(&f, "b")->watts == 1);
+        assert_true(row_named(&f, "a")->watts == 2);
+        assert_true(f.view.machine_w == 3);
+        assert_true(row_named(&f, "6 others")->watts == 0);
+        close_fixture(&f);
+}
+
 static void
 an_agent_started_anew_is_not_compared_with_the_old_one(void **state)
 {
@@ -317,6 +344,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(deep_and_odd_paths_make_a_tree),
         cmocka_unit_test(cpu_percent_needs_two_snapshots),
         cmocka_unit_test(power_is_averaged_over_ticks_that_were_left_out),
+        cmocka_unit_test(what_was_left_out_before_has_no_rate),
         cmocka_unit_test(an_agent_started_anew_is_not_compared_with_the_old_one),
 };
 
