@@ -53,6 +53,9 @@ judge_zone(struct jk_meters *meters, size_t s, int t, const struct jk_zone_readi
 
         if (!(tried->flags & trusted->flags & JK_READING_SEEN))
                 return false;
+        /* A zone that sleeps, as graphics may for hours: 0 is 0 in any unit. */
+        if (tried->energy_uj == 0 && trusted->energy_uj == 0)
+                return false;
 
         trial->ticks++;
         trial->elapsed_ns += trusted->elapsed_ns;

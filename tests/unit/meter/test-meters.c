@@ -381,6 +381,26 @@ a_meter_that_disagrees_is_not_used(void **state)
                             "1000000 mJ");
 }
 
+/* Until it counts something, a wrong unit cannot be told. */
+static void
+a_zone_that_sleeps_proves_nothing(void **state)
+{
+        struct fixture *f = *state;
+
+        scripts[BETTER].open_result = 0;
+        scripts[BETTER].zones[0].scale = 1.1;
+        scripts[BETTER].zones[0].kind = scripts[PLAIN].zones[0].kind = JK_ZONE_UNCORE;
+        open_meters(f, NULL);
+        for (int n = 0; n < 20; n++) {
+                tick(&f->sample, S, 0);
+                jk_meters_read(f->meters, &f->sample);
+        }
+        assert_string_equal(source_of(f), "plain");
+        for (int n = 0; n < 20; n++)
+                assert_int_equal(second(f)->energy_uj, 100000000);
+        assert_string_equal(source_of(f), "plain");
+}
+
 static void
 the_prover_stands_in_when_the_proven_meter_fails(void **state)
 {
@@ -463,6 +483,7 @@ static const struct CMUnitTest tests[] = {
         TEST(a_failing_meter_costs_only_its_own_zones),
         TEST(a_proven_meter_takes_over_without_loss),
         TEST(a_meter_that_disagrees_is_not_used),
+        TEST(a_zone_that_sleeps_proves_nothing),
         TEST(the_prover_stands_in_when_the_proven_meter_fails),
         TEST(the_same_energy_under_another_name_is_used_once),
         TEST(a_zone_that_comes_later_is_appended),
