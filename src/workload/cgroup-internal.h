@@ -24,6 +24,7 @@ enum group_flags {
         GROUP_ANNOUNCED = 1 << 1, /* it was published as appeared, under this path */
         GROUP_GONE = 1 << 2,      /* its directory was removed */
         GROUP_NAMELESS = 1 << 3,  /* its path could not be found */
+        GROUP_OVER = 1 << 4,      /* it was published as vanished */
 };
 
 struct group {
@@ -54,6 +55,8 @@ struct jk_cgroups {
         int64_t next_scan_ns;        /* no scan before this (monotonic): it took long */
         int64_t next_lookup_scan_ns; /* a scan for an unknown id: not before this */
         uint64_t publications;
+        bool scan_owed;       /* what a collector tells may not be all */
+        uint64_t lost_events; /* of the collector, when it was last said to be so */
         size_t n_unannounced; /* groups that the next publication has to look for */
 };
 
@@ -71,8 +74,8 @@ int jk_group_rename(struct jk_cgroups *cgroups, struct group *group, const char 
 
 void jk_group_set_gone(struct group *group, bool gone);
 
-/* Empty its slot. */
-void jk_group_forget(struct jk_cgroups *cgroups, uint32_t slot);
+/* Empty the slots of those that are OVER. */
+void jk_group_forget_over(struct jk_cgroups *cgroups);
 
 /* ---- cgroup-names.c ---- */
 

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "workload/cgroup-internal.h"
 
 /* A nameless group that was not used for so many publications is forgotten. */
@@ -87,18 +88,39 @@ is_over(const struct jk_cgroups *cgroups, const struct group *group)
 static int
 publish_vanished(struct jk_cgroups *cgroups, struct jk_sample *sample)
 {
-        for (size_t i = 0; i < cgroups->n_groups; i++) {
-                const struct group *group = &cgroups->groups[i];
-                int r;
+        bool any = false;
+        int r = 0;
+
+        for (size_t i = 0; i < cgroups->n_groups && r == 0; i++) {
+                struct group *group = &cgroups->groups[i];
 
                 if (!(group->flags & GROUP_USED) || !is_over(cgroups, group))
                         continue;
                 r = announce(sample, group, JK_CGROUP_VANISHED);
                 if (r < 0)
-                        return r;
-                jk_group_forget(cgroups, (uint32_t)i);
+                        break;
+                group->flags |= GROUP_OVER;
+                any = true;
         }
-        return 0;
+
+        if (any)
+                jk_group_forget_over(cgroups);
+        return r;
+}
+
+/* A collector whose events are lost does not tell of every group that goes, and without that it
+ * would stay for good: then the tree is looked at, as soon as a scan may be made. */
+static int
+make_up_for_lost_events(struct jk_cgroups *cgroups, const struct jk_sample *sample)
+{
+        if (sample->lost_events != cgroups->lost_events)
+                cgroups->scan_owed = true;
+        cgroups->lost_events = sample->lost_events;
+        if (!cgroups->scan_owed || jk_monotonic_ns() < cgroups->next_scan_ns)
+                return 0;
+
+        cgroups->scan_owed = false;
+        return jk_cgroups_scan(cgroups);
 }
 
 int
@@ -107,7 +129,9 @@ jk_cgroups_publish(struct jk_cgroups *cgroups, struct jk_sample *sample)
         int r;
 
         cgroups->publications++;
-        r = note_all_used(cgroups, sample);
+        r = make_up_for_lost_events(cgroups, sample);
+        if (r == 0)
+                r = note_all_used(cgroups, sample);
         if (r == 0)
                 r = publish_appeared(cgroups, sample);
         if (r == 0)

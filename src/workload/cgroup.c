@@ -109,20 +109,32 @@ jk_group_set_gone(struct group *group, bool gone)
                 group->flags &= ~(uint32_t)GROUP_GONE;
 }
 
-void
-jk_group_forget(struct jk_cgroups *cgroups, uint32_t slot)
+static void
+forget(struct jk_cgroups *cgroups, uint32_t slot)
 {
         struct group *group = &cgroups->groups[slot];
-
-        for (size_t i = 0; i < cgroups->n_groups; i++)
-                if (cgroups->groups[i].parent == slot)
-                        cgroups->groups[i].parent = GROUP_NONE;
 
         cgroups->n_unannounced -= !(group->flags & GROUP_ANNOUNCED);
         jk_map_remove(&cgroups->slot_of, group->id);
         free(group->path);
         *group = (struct group){ .parent = GROUP_NONE };
         cgroups->free_slots[cgroups->n_free_slots++] = slot;
+}
+
+/* One pass for all: thousands may go at once. */
+void
+jk_group_forget_over(struct jk_cgroups *cgroups)
+{
+        for (size_t i = 0; i < cgroups->n_groups; i++) {
+                struct group *group = &cgroups->groups[i];
+
+                if (group->parent != GROUP_NONE &&
+                    (cgroups->groups[group->parent].flags & GROUP_OVER))
+                        group->parent = GROUP_NONE;
+        }
+        for (size_t i = 0; i < cgroups->n_groups; i++)
+                if (cgroups->groups[i].flags & GROUP_OVER)
+                        forget(cgroups, (uint32_t)i);
 }
 
 /* ---- opening ---- */
@@ -225,6 +237,7 @@ jk_cgroups_open(const struct jk_root *root, struct jk_cgroups **ret_cgroups, str
         if (!cgroups)
                 return jk_fail(err, ENOMEM, "cgroups: out of memory");
         cgroups->mount_fd = -1;
+        cgroups->scan_owed = true; /* what goes before a collector listens, it cannot tell */
 
         r = jk_cgroup_choose(root, &cgroups->choice);
         if (r == 0 && cgroups->choice.mode == JK_CGROUP_NONE)

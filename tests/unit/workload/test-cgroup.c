@@ -285,6 +285,65 @@ a_removed_group_vanishes_after_the_last_record_of_its_tasks(void **state)
         assert_null(jk_cgroups_path(cgroups, id));
 }
 
+/* As after BPF's ring buffer was full: nobody tells that a group went. */
+static void
+a_group_whose_end_was_lost_goes_as_well(void **state)
+{
+        (void)state;
+        make_v2();
+        tree_dir(&tree, "sys/fs/cgroup/job");
+        open_cgroups();
+        publish();
+        tree_remove(&tree, "sys/fs/cgroup/job");
+
+        for (uint64_t lost = 0; lost < 2; lost++) {
+                struct jk_instant now = jk_now();
+
+                jk_sample_begin(&sample, &now);
+                sample.lost_events = lost;
+                assert_int_equal(jk_cgroups_publish(cgroups, &sample), 0);
+                assert_int_equal(was_published(JK_CGROUP_VANISHED, "/job"), lost == 1);
+        }
+}
+
+/* Who may make cgroups must not hold the tick by removing them all at once: the cost of that grows
+ * as their number, so it is about that of their coming. */
+static void
+many_groups_go_as_fast_as_they_came(void **state)
+{
+        enum { MANY = 40000 };
+        int64_t start, came_ns, went_ns;
+        struct jk_instant now;
+
+        (void)state;
+        make_v2();
+        open_cgroups();
+        publish();
+
+        start = jk_thread_cpu_ns();
+        for (uint64_t i = 0; i < MANY; i++) {
+                char path[32];
+
+                snprintf(path, sizeof path, "/g%d", (int)i);
+                jk_cgroups_created(cgroups, UINT64_C(1) << 40 | i, path);
+        }
+        now = jk_now();
+        jk_sample_begin(&sample, &now);
+        assert_int_equal(jk_cgroups_publish(cgroups, &sample), 0);
+        assert_int_equal(sample.n_cgroups, MANY);
+        came_ns = jk_thread_cpu_ns() - start;
+
+        start = jk_thread_cpu_ns();
+        for (uint64_t i = 0; i < MANY; i++)
+                jk_cgroups_removed(cgroups, UINT64_C(1) << 40 | i);
+        now = jk_now();
+        jk_sample_begin(&sample, &now);
+        assert_int_equal(jk_cgroups_publish(cgroups, &sample), 0);
+        assert_int_equal(sample.n_cgroups, MANY);
+        went_ns = jk_thread_cpu_ns() - start;
+        assert_true(went_ns < 2 * came_ns);
+}
+
 static void
 a_renamed_group_keeps_its_id_and_appears_anew(void **state)
 {
@@ -544,6 +603,8 @@ static const struct CMUnitTest tests[] = {
         WITH_TREE(without_cgroups_there_is_one_group),
         WITH_TREE(changes_of_the_tree_are_published_once),
         WITH_TREE(a_removed_group_vanishes_after_the_last_record_of_its_tasks),
+        WITH_TREE(a_group_whose_end_was_lost_goes_as_well),
+        WITH_TREE(many_groups_go_as_fast_as_they_came),
         WITH_TREE(a_renamed_group_keeps_its_id_and_appears_anew),
         WITH_TREE(a_task_of_an_unknown_group_gets_a_name),
         WITH_TREE(hostile_names_are_names),
