@@ -18,6 +18,16 @@ jk_log_set_level(enum jk_log_level level)
         atomic_store(&threshold, (int)level);
 }
 
+/* Names that others chose may hold anything: a message must not forge a line, or speak to the
+ * terminal. */
+static void
+blank_controls(char *text, const char *end)
+{
+        for (; text < end; text++)
+                if ((unsigned char)*text < 0x20 || *text == 0x7f)
+                        *text = '?';
+}
+
 void
 jk_log(enum jk_log_level level, const char *format, ...)
 {
@@ -25,7 +35,7 @@ jk_log(enum jk_log_level level, const char *format, ...)
                 [JK_LOG_ERROR] = "error: ", [JK_LOG_WARNING] = "warning: ", [JK_LOG_NOTICE] = "",
                 [JK_LOG_INFO] = "",         [JK_LOG_DEBUG] = "debug: ",
         };
-        char line[1024];
+        char line[1024], *start;
         va_list arguments;
         int n, m;
 
@@ -43,9 +53,11 @@ jk_log(enum jk_log_level level, const char *format, ...)
         if (m < 0)
                 return;
 
+        start = line + n;
         n += m;
         if ((size_t)n > sizeof line - 2)
                 n = sizeof line - 2;
+        blank_controls(start, line + n);
         line[n++] = '\n';
 
         /* A log line that cannot be written has nowhere else to go. */

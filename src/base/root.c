@@ -62,7 +62,8 @@ jk_root_exists(const struct jk_root *root, const char *path)
 int
 jk_root_open_file(const struct jk_root *root, const char *path)
 {
-        int fd = openat(root->fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        /* A pipe in a file's place must not hold the tick. */
+        int fd = openat(root->fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
         return fd < 0 ? -errno : fd;
 }

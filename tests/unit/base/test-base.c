@@ -8,10 +8,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/map.h"
 #include "base/root.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "tests/unit/tree.h"
 
 static uint64_t
 next_random(uint64_t *state)
@@ -175,6 +177,44 @@ numbers_are_numbers(void **state)
         assert_int_equal(i, -12);
 }
 
+static void
+a_pipe_in_a_files_place_holds_nobody(void **state)
+{
+        struct tree tree;
+        char path[128], buffer[8];
+
+        (void)state;
+        tree_make(&tree);
+        snprintf(path, sizeof path, "%s/energy_uj", tree.path);
+        assert_int_equal(mkfifo(path, 0600), 0);
+        alarm(5); /* ends a test that hangs */
+        assert_true(jk_root_read(&tree.root, "energy_uj", buffer, sizeof buffer) < 0);
+        alarm(0);
+        tree_destroy(&tree);
+}
+
+/* Names that others chose get into messages. */
+static void
+a_message_is_one_line(void **state)
+{
+        int ends[2], saved = dup(STDERR_FILENO);
+        char line[256];
+        ssize_t n;
+
+        (void)state;
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+        jk_log_warning("%s", "Z\n<3>b\x1b[31m\xc3\xa9");
+        assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+        n = read(ends[0], line, sizeof line - 1);
+        assert_true(n > 0);
+        line[n] = '\0';
+        assert_string_equal(strstr(line, "Z"), "Z?<3>b?[31m\xc3\xa9\n");
+        close(saved);
+        close(ends[0]);
+        close(ends[1]);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(shares_add_up),
         cmocka_unit_test(equal_weights_differ_by_one_unit_at_most),
@@ -184,6 +224,8 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(map_equals_array),
         cmocka_unit_test(text_is_made_safe),
         cmocka_unit_test(numbers_are_numbers),
+        cmocka_unit_test(a_pipe_in_a_files_place_holds_nobody),
+        cmocka_unit_test(a_message_is_one_line),
 };
 
 JK_RUN_TESTS(tests)
