@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
@@ -254,12 +253,13 @@ jk_engine_tick(struct jk_engine *engine, struct jk_error *err)
         collect(engine);
         t1 = jk_thread_cpu_ns();
         r = jk_ledger_book(engine->ledger, &engine->sample, engine->model_ops, engine->model);
-        t2 = jk_thread_cpu_ns();
-        if (r == 0)
-                r = publish(engine);
         if (r < 0)
                 return jk_fail(err, r,
                                "tick: out of memory; the energy of this tick is not booked");
+        t2 = jk_thread_cpu_ns();
+        r = publish(engine);
+        if (r < 0)
+                return jk_fail(err, r, "tick: out of memory; it is booked, but not shown yet");
 
         engine->ticks++;
         engine->collect_ns = t1 - t0;
