@@ -77,6 +77,15 @@ jk_connection_set_uri(struct jk_connection *connection, const char *uri)
         connection->uri[length] = '\0';
 }
 
+void
+jk_connection_renew_end(const struct jk_connection *connection)
+{
+        char next;
+
+        if (recv(connection->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+                shutdown(connection->fd, SHUT_RD);
+}
+
 /* A client that does not take its reply would leave megabytes of it in the kernel's send buffer,
  * even after close(2): it gets a reset, which drops them. */
 static void

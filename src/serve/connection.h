@@ -48,6 +48,10 @@ void jk_connection_expect(struct jk_connection *connection, enum jk_connection_s
 
 void jk_connection_set_uri(struct jk_connection *connection, const char *uri);
 
+/* After a reply: if the client will send nothing more, see that who polls the socket notices. A
+ * request and the end after it can be read in one go, which clears the edge that epoll reported. */
+void jk_connection_renew_end(const struct jk_connection *connection);
+
 /* Shut down the sockets of those that missed their deadline (who polls them then sees their end and
  * closes them). Returns the milliseconds until the next deadline, or -1 if there is none. */
 int jk_connections_cut(struct jk_connections *connections);

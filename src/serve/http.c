@@ -108,8 +108,11 @@ on_completed(void *data, struct MHD_Connection *mhd, void **context,
 
         (void)context;
         (void)code;
-        if (connection)
-                jk_connection_expect(connection, JK_CONNECTION_IDLE, server->limits.idle_ns);
+        if (!connection)
+                return;
+
+        jk_connection_expect(connection, JK_CONNECTION_IDLE, server->limits.idle_ns);
+        jk_connection_renew_end(connection);
 }
 
 /* The whole raw URI, before libmicrohttpd decodes it in place. */

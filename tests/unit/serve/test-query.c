@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/address.h"
-#include "base/address.h"
 #include "base/array.h"
 #include "serve/api-accounts.h"
 #include "serve/listen.h"
