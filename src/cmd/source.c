@@ -139,7 +139,7 @@ jk_source_open(const struct jk_source_options *options, struct jk_source **ret_s
         source->options = options->engine;
         atomic_init(&source->interval_ns, options->engine.interval_ns);
         for (int d = 0; d < JK_DIMENSION_MAX; d++)
-                atomic_init(&source->wanted[d], SIZE_MAX);
+                atomic_init(&source->wanted[d], options->wanted > 0 ? options->wanted : SIZE_MAX);
         pthread_mutex_init(&source->lock, NULL);
         jk_shelf_init(&source->own_shelf);
         source->stop_fd = eventfd(0, EFD_CLOEXEC);

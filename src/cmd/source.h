@@ -11,6 +11,7 @@
 struct jk_source_options {
         const char *agent; /* "ADDR:PORT"; "off": do not ask; NULL: the default address, if an agent
                               answers there */
+        size_t wanted;     /* accounts of each dimension to ask an agent for at first; 0: all */
         struct jk_engine_options engine; /* interval_ns is also how often an agent is asked */
 };
 
@@ -36,7 +37,7 @@ int jk_source_fd(const struct jk_source *source);
 void jk_source_set_interval(struct jk_source *source, int64_t interval_ns);
 
 /* How many accounts of a dimension to ask an agent for, by watts, from the next refresh on; the
- * rest then is one account (see remote.h). At first, and by itself, there are always all. */
+ * rest then is one account (see remote.h). By itself there are always all. */
 void jk_source_set_wanted(struct jk_source *source, enum jk_dimension dimension, size_t wanted);
 
 struct jk_source_report {

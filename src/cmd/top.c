@@ -313,7 +313,7 @@ top_main(const struct jk_command *command, int argc, char *argv[])
 {
         struct arguments arguments = {
                 .command = command,
-                .source.engine = JK_ENGINE_DEFAULTS,
+                .source = { .wanted = ASKED_FOR, .engine = JK_ENGINE_DEFAULTS },
         };
         struct jk_error err = { "" };
         int first, fatal = 0;

@@ -72,12 +72,16 @@ def json_from_an_agent_balances_too():
 
 
 @case
-def the_burner_leads_the_table():
+def the_table_tells_who_and_how_much():
     with Burner() as burner:
+        output = ps("--agent=off", "--sort=cpu", "--filter=jk-burner")
+        assert re.search(rf"W .* {burner.pid} .*jk-burner", output), output
+        assert "[idle]" not in output, output
         output = ps("--agent=off", "--sort=cpu", "--top=3")
         table = output.split("\n\n")[1].split("\n")
-        assert re.search(rf" {burner.pid} .*jk-burner", "\n".join(table[1:3])), output
         assert len(table) == 4, output  # titles and three
+        used = [float(found) for found in re.findall(r"J +([0-9.]+)", "\n".join(table[1:]))]
+        assert used == sorted(used, reverse=True), output
         assert "more not shown" in output, output
         assert " = machine " in output, output
         assert "by itself" in output.split("\n")[0], output
