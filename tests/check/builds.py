@@ -67,7 +67,7 @@ def _unless_only_skips(prefix, output, cases):
 
 
 def _cases_of(entry, prefix):
-    program = prefix + entry["name"]
+    program = prefix + entry["name"].rpartition(" / ")[2]  # "project:suite / name"
     output = entry.get("stdout", "") + entry.get("stderr", "")
     if entry["result"] == "TIMEOUT":
         return [Case(program, FAILED, f"it ran into its time limit\n{output}")]
