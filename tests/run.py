@@ -27,6 +27,7 @@ TSAN = [*DEBUG, "-Db_sanitize=thread", "-Db_lundef=false"]
 
 UNIT = ["unit", "property"]
 SYSTEM = ["system"]
+LIVE = ["live"]  # figures that sanitizers would spoil
 
 
 class Steps:
@@ -60,8 +61,8 @@ class Steps:
         return self._build_and(self.main, DEBUG, lambda: builds.test(self.main, UNIT))
 
     def system(self):
-        "system tests: the whole program, for real"
-        return self._build_and(self.main, DEBUG, lambda: builds.test(self.main, SYSTEM))
+        "live and system tests: this machine, and the whole program, for real"
+        return self._build_and(self.main, DEBUG, lambda: builds.test(self.main, LIVE + SYSTEM))
 
     def sanitizers(self):
         "all of them under AddressSanitizer and UndefinedBehaviorSanitizer"
@@ -76,7 +77,7 @@ class Steps:
     def nobpf(self):
         "a build without eBPF, and its unit tests"
         return self._build_and(self.no_bpf, [*DEBUG, "-Dbpf=disabled"], lambda: builds.test(
-            self.no_bpf, UNIT, prefix="no bpf: "))
+            self.no_bpf, UNIT + LIVE, prefix="no bpf: "))
 
     def fuzz(self):
         "the fuzzers, each for a time (FUZZ_SECONDS, 60)"

@@ -155,22 +155,30 @@ jk_snapshot_string(const struct jk_snapshot *snapshot, uint32_t offset)
         return snapshot->strings + offset;
 }
 
+/* n_zones values; NULL where there are no zones. */
+static inline const int64_t *
+jk_entry_part_uj(const struct jk_snapshot *snapshot, const struct jk_entry *entry, size_t part)
+{
+        return snapshot->energy ? snapshot->energy + entry->energy + part * snapshot->n_zones
+                                : NULL;
+}
+
 static inline const int64_t *
 jk_entry_idle_uj(const struct jk_snapshot *snapshot, const struct jk_entry *entry)
 {
-        return snapshot->energy + entry->energy;
+        return jk_entry_part_uj(snapshot, entry, 0);
 }
 
 static inline const int64_t *
 jk_entry_dynamic_uj(const struct jk_snapshot *snapshot, const struct jk_entry *entry)
 {
-        return snapshot->energy + entry->energy + snapshot->n_zones;
+        return jk_entry_part_uj(snapshot, entry, 1);
 }
 
 static inline const int64_t *
 jk_entry_inherited_uj(const struct jk_snapshot *snapshot, const struct jk_entry *entry)
 {
-        return snapshot->energy + entry->energy + 2 * snapshot->n_zones;
+        return jk_entry_part_uj(snapshot, entry, 2);
 }
 
 /* The account's identity as text, stable for its life: "task:PID:START_NS", "cgroup:/path",

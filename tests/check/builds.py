@@ -42,7 +42,7 @@ def test(directory, suites, *, prefix="", multiplier=1, fixed_addresses=False):
     command = ["meson", "test", "-C", directory, "--no-rebuild", "-t", multiplier]
     for suite in suites:
         command += ["--suite", suite]
-    if "system" in suites:
+    if "system" in suites or "live" in suites:
         command += ["--num-processes", 1]  # they measure: nothing may run beside them
     status, output = process.run(
         command, TEST_LIMIT_S, env=SANITIZER_OPTIONS, fixed_addresses=fixed_addresses)

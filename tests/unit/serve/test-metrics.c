@@ -200,8 +200,10 @@ count_of(const char *page, const char *prefix)
 {
         size_t n = 0;
 
-        for (const char *line = page; line; line = strchr(line, '\n'), line += line ? 1 : 0)
+        for (const char *line = page, *end; line; line = end ? end + 1 : NULL) {
                 n += strncmp(line, prefix, strlen(prefix)) == 0;
+                end = strchr(line, '\n');
+        }
         return n;
 }
 
