@@ -256,8 +256,10 @@ print_report(const struct stat_options *given, struct jk_stat_report *report)
 
         if (given->output && strcmp(given->output, "-") == 0)
                 out = stdout;
-        else if (given->output)
-                out = file = fopen(given->output, "we");
+        else if (given->output) {
+                file = fopen(given->output, "we");
+                out = file;
+        }
         if (!out) {
                 fprintf(stderr, "joulekeeper stat: cannot write %s: %m\n", given->output);
                 return -1;

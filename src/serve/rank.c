@@ -237,7 +237,7 @@ jk_rank_shown(struct jk_rank *rank, const struct jk_snapshot *snapshot, enum jk_
                 return r;
 
         rank->n = 0;
-        if (top == 0)
+        if (top == 0 || n == 0)
                 return 0;
 
         collect(rank, snapshot, dimension, false);

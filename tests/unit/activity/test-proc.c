@@ -63,7 +63,7 @@ write_usage(const char *group, uint64_t ticks)
 
         snprintf(path, sizeof path, "sys/fs/cgroup%s/cpu.stat", group);
         tree_write(&tree, path, "usage_usec %llu\nuser_usec 1\nsystem_usec 1\n",
-                   (unsigned long long)(ticks * 10000));
+                   (unsigned long long)ticks * 10000);
 }
 
 static int
