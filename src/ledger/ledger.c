@@ -12,9 +12,6 @@
 #include "base/array.h"
 #include "ledger/ledger-internal.h"
 
-/* A reading that spans so much more than the tick did not begin with it. */
-#define GAP_TOLERANCE 1.5
-
 int
 jk_ledger_open(const struct jk_ledger_options *options, struct jk_ledger **ret_ledger,
                struct jk_error *err)
@@ -172,11 +169,13 @@ divide_dynamic(struct jk_ledger *ledger, const struct jk_sample *sample, size_t 
 
 /* How much of a reading belongs to this tick. */
 static int64_t
-present_part(const struct jk_sample *sample, const struct jk_zone_reading *reading)
+present_part(const struct jk_sample *sample, size_t zone)
 {
+        const struct jk_zone_reading *reading = &sample->readings[zone];
+
         if (sample->flags & JK_SAMPLE_SUSPENDED)
                 return 0;
-        if ((double)reading->elapsed_ns <= GAP_TOLERANCE * (double)sample->elapsed_ns)
+        if (!jk_sample_has_gap(sample, zone))
                 return reading->energy_uj;
 
         return jk_scale_i64(reading->energy_uj, sample->elapsed_ns, reading->elapsed_ns);
@@ -296,7 +295,7 @@ book_zone(struct jk_ledger *ledger, const struct jk_sample *sample, const struct
                 ledger->machine_w += books->watts;
         }
 
-        present = present_part(sample, reading);
+        present = present_part(sample, zone);
         if (present < reading->energy_uj)
                 credit_gap(ledger, zone, reading->energy_uj - present);
         if (present > 0)

@@ -88,6 +88,9 @@ learn_idle(struct jk_model *model, const struct jk_sample *sample)
 
                 if (!(reading->flags & JK_READING_SEEN) || !isnan(sample->zones->zones[i].idle_w))
                         continue;
+                /* How busy the CPUs were in the time before the tick is not known. */
+                if (jk_sample_has_gap(sample, i))
+                        continue;
 
                 if (!model->idle[i]) {
                         model->idle[i] = malloc(sizeof *model->idle[i]);

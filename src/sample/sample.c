@@ -12,6 +12,9 @@
 /* Less than this between two readings of two clocks is scheduling, not suspend. */
 #define SUSPEND_NOTICED_NS (10 * JK_NS_PER_MS)
 
+/* Up to this much more than the tick's time, a reading came late. */
+#define GAP_TOLERANCE 1.5
+
 void
 jk_sample_init(struct jk_sample *sample)
 {
@@ -57,6 +60,13 @@ jk_sample_begin(struct jk_sample *sample, const struct jk_instant *now)
         sample->n_cgroups = 0;
         sample->strings_length = 0;
         memset(sample->readings, 0, sizeof sample->readings);
+}
+
+bool
+jk_sample_has_gap(const struct jk_sample *sample, size_t zone)
+{
+        return (double)sample->readings[zone].elapsed_ns >
+               GAP_TOLERANCE * (double)sample->elapsed_ns;
 }
 
 struct jk_task_record *

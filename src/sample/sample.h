@@ -155,6 +155,9 @@ void jk_sample_free(struct jk_sample *sample);
  * the FIRST and SUSPENDED flags from the instant and what the sample held before. */
 void jk_sample_begin(struct jk_sample *sample, const struct jk_instant *now);
 
+/* Whether a reading spans so much more than the tick that it did not begin with it. */
+bool jk_sample_has_gap(const struct jk_sample *sample, size_t zone);
+
 /* Append a zeroed record: a pointer valid until the next append, or NULL if memory ran out. */
 struct jk_task_record *jk_sample_add_task(struct jk_sample *sample);
 struct jk_cpu_reading *jk_sample_add_cpu(struct jk_sample *sample);

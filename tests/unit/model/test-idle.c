@@ -137,12 +137,43 @@ the_estimate_is_never_negative_nor_above_the_quietest_reading(void **state)
         }
 }
 
+/* A reading that covers a quiet minute must not be taken for a busy second at little power. */
+static void
+a_reading_of_another_time_teaches_nothing(void **state)
+{
+        struct jk_zone_table zones = { .count = 1, .zones = { { .idle_w = NAN, .parent = -1 } } };
+        struct jk_sample sample = { .zones = &zones, .elapsed_ns = JK_NS_PER_S };
+        struct jk_cpu_reading *cpu = jk_sample_add_cpu(&sample);
+        struct jk_zone_reading *reading = &sample.readings[0];
+        struct jk_model *model;
+
+        (void)state;
+        assert_int_equal(jk_model_share.open(&model, NULL), 0);
+        reading->flags = JK_READING_SEEN;
+        reading->energy_uj = 30000000;
+        reading->elapsed_ns = JK_NS_PER_S;
+        *cpu = (struct jk_cpu_reading){ .online = true, .idle_ns = 1000 };
+        for (int i = 0; i < 60; i++)
+                jk_model_share.observe(model, &sample);
+        assert_true(fabs(jk_model_share.idle(model, 0).power_w - 30) < 0.5);
+
+        *cpu = (struct jk_cpu_reading){ .online = true, .busy_ns = 1000 };
+        reading->energy_uj = 60 * INT64_C(29900000);
+        reading->elapsed_ns = 60 * JK_NS_PER_S;
+        jk_model_share.observe(model, &sample);
+        assert_true(fabs(jk_model_share.idle(model, 0).power_w - 30) < 0.5);
+
+        jk_model_share.close(model);
+        jk_sample_free(&sample);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_known_before_the_first_reading),
         cmocka_unit_test(an_idle_machine_shows_its_floor),
         cmocka_unit_test(a_busy_machine_has_a_wide_error_bar_that_holds),
         cmocka_unit_test(a_short_dip_is_not_sustained),
         cmocka_unit_test(the_floor_follows_the_machine_within_a_day),
+        cmocka_unit_test(a_reading_of_another_time_teaches_nothing),
         cmocka_unit_test(the_estimate_is_never_negative_nor_above_the_quietest_reading),
 };
 
