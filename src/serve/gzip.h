@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gzip for bodies. The compressor's state (some hundred kilobytes) is made for the first body and
- * then kept, as a Prometheus that asks for gzip asks every few seconds.
+ * gzip for bodies. The compressor's state (some 32 kB) is made for the first body and then kept, as
+ * a Prometheus that asks for gzip asks every few seconds.
  */
 #pragma once
 
