@@ -3,52 +3,54 @@
 
 #ifdef BENCH_BPF
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
 
 #include "base/cleanup.h"
 
-static struct {
-        unsigned int last_id_before;
-        bool enabled;
-} stats;
+static bool enabled;
 
 void
 bpfstats_start(bool enable)
 {
-        unsigned int id = 0;
-
-        while (bpf_prog_get_next_id(id, &id) == 0)
-                stats.last_id_before = id;
         if (!enable)
                 return;
-        stats.enabled = bpf_enable_stats(BPF_STATS_RUN_TIME) >= 0;
-        if (!stats.enabled)
+        enabled = bpf_enable_stats(BPF_STATS_RUN_TIME) >= 0;
+        if (!enabled)
                 fprintf(stderr, "bench-tick: no BPF run-time statistics: %s\n", strerror(errno));
 }
 
+/* Whether a descriptor of ours is a BPF program that has run: other descriptors are refused. */
 static bool
-info_of(unsigned int id, struct bpf_prog_info *ret_info)
+info_of(int fd, struct bpf_prog_info *ret_info)
 {
+        char path[64], target[64] = "";
         __u32 length = sizeof *ret_info;
-        jk_autoclose int fd = bpf_prog_get_fd_by_id(id);
 
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        if (readlink(path, target, sizeof target - 1) < 0 ||
+            strcmp(target, "anon_inode:bpf-prog") != 0)
+                return false;
         memset(ret_info, 0, sizeof *ret_info);
-        return fd >= 0 && bpf_obj_get_info_by_fd(fd, ret_info, &length) == 0;
+        return bpf_obj_get_info_by_fd(fd, ret_info, &length) == 0 && ret_info->run_cnt > 0;
 }
 
 void
 bpfstats_print(FILE *out)
 {
-        unsigned int id = stats.last_id_before;
-        struct bpf_prog_info info;
+        jk_autoclosedir DIR *directory = enabled ? opendir("/proc/self/fd") : NULL;
         const char *separator = "";
+        struct dirent *entry;
 
-        while (stats.enabled && bpf_prog_get_next_id(id, &id) == 0) {
-                if (!info_of(id, &info) || info.run_cnt == 0)
+        while (directory && (entry = readdir(directory))) {
+                struct bpf_prog_info info;
+
+                if (!info_of((int)strtol(entry->d_name, NULL, 10), &info))
                         continue;
                 fprintf(out, "%s{\"name\": \"%s\", \"runs\": %llu, \"ns_per_run\": %.1f}",
                         separator, info.name, (unsigned long long)info.run_cnt,

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Note which programs there are already; with enable, have runs counted until the process ends. */
+/* With enable, have runs counted until this process ends. */
 void bpfstats_start(bool enable);
 
-/* The programs loaded since, as members of a JSON array: name, runs, ns_per_run. */
+/* Our programs that ran, as members of a JSON array: name, runs, ns_per_run. */
 void bpfstats_print(FILE *out);
