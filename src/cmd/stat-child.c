@@ -107,13 +107,24 @@ static void __attribute__((noreturn)) become_command(int go_fd, int failed_fd, c
         _exit(failure == ENOENT ? 127 : 126);
 }
 
+/* CPU time of all children that were reaped. */
+static int64_t
+reaped_cpu_ns(void)
+{
+        struct rusage usage;
+
+        getrusage(RUSAGE_CHILDREN, &usage);
+        return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * JK_NS_PER_S +
+               (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * JK_NS_PER_US;
+}
+
 int
 jk_stat_child_start(struct jk_stat_child *child, struct jk_cgroups *cgroups, const char *root,
                     const char *own_cgroup, char *argv[], struct jk_error *err)
 {
         int go[2], failed[2];
 
-        *child = (struct jk_stat_child){ .mount_fd = -1 };
+        *child = (struct jk_stat_child){ .mount_fd = -1, .cpu_before_ns = reaped_cpu_ns() };
         if (pipe2(go, O_CLOEXEC) < 0)
                 return jk_fail(err, errno, "pipe: %m");
         if (pipe2(failed, O_CLOEXEC) < 0) {
@@ -159,29 +170,34 @@ jk_stat_child_go(struct jk_stat_child *child)
         return failure;
 }
 
+void
+jk_stat_child_reap_ended(struct jk_stat_child *child)
+{
+        int status;
+        pid_t pid;
+
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+                if (pid == child->pid) {
+                        child->status = status;
+                        child->reaped = true;
+                }
+}
+
 int
 jk_stat_child_reap(struct jk_stat_child *child, int64_t *ret_cpu_ns)
 {
-        struct rusage before, after;
-        int status = 0;
+        while (!child->reaped) {
+                if (waitpid(child->pid, &child->status, 0) < 0 && errno == EINTR)
+                        continue;
+                child->reaped = true;
+        }
+        jk_stat_child_reap_ended(child);
 
-        getrusage(RUSAGE_CHILDREN, &before);
-        while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
-                ;
-        while (waitpid(-1, NULL, WNOHANG) > 0)
-                ; /* orphans that have ended */
-        getrusage(RUSAGE_CHILDREN, &after);
-
-        *ret_cpu_ns = (after.ru_utime.tv_sec - before.ru_utime.tv_sec + after.ru_stime.tv_sec -
-                       before.ru_stime.tv_sec) *
-                              JK_NS_PER_S +
-                      (after.ru_utime.tv_usec - before.ru_utime.tv_usec + after.ru_stime.tv_usec -
-                       before.ru_stime.tv_usec) *
-                              JK_NS_PER_US;
+        *ret_cpu_ns = reaped_cpu_ns() - child->cpu_before_ns;
         close(child->go_fd);
         close(child->failed_fd);
         close(child->pid_fd);
-        return status;
+        return child->status;
 }
 
 static size_t

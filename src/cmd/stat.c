@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -94,19 +95,19 @@ own_cgroup(const struct jk_snapshot *snapshot)
 /* Signals meant for us go to the command. What the terminal sends (the kernel, to the whole
  * foreground group) the command has got already. */
 static void
-pass_signal(int signal_fd, pid_t pid)
+pass_signal(int signal_fd, int pid_fd)
 {
         struct signalfd_siginfo info;
 
         if (read(signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
                 return;
         if (info.ssi_code != SI_KERNEL)
-                kill(pid, (int)info.ssi_signo);
+                syscall(SYS_pidfd_send_signal, pid_fd, (int)info.ssi_signo, NULL, 0);
 }
 
 /* Tick until the command has ended. */
 static int
-watch(struct jk_engine *engine, const struct jk_stat_child *child, int signal_fd,
+watch(struct jk_engine *engine, struct jk_stat_child *child, int signal_fd,
       int64_t interval_ns, struct jk_error *err)
 {
         struct pollfd fds[] = {
@@ -124,11 +125,13 @@ watch(struct jk_engine *engine, const struct jk_stat_child *child, int signal_fd
                 int n = ppoll(fds, JK_COUNT(fds), &timeout, NULL);
 
                 if (n > 0 && fds[1].revents)
-                        pass_signal(signal_fd, child->pid);
+                        pass_signal(signal_fd, child->pid_fd);
                 if (n > 0 && fds[0].revents)
                         return 0;
                 if (n == 0) {
                         int r = jk_engine_tick(engine, err);
+
+                        jk_stat_child_reap_ended(child);
 
                         if (r < 0)
                                 return r;

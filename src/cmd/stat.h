@@ -18,6 +18,9 @@ struct jk_stat_child {
         int go_fd;     /* a byte here lets it exec */
         int failed_fd; /* errno comes here if exec fails; closes if it succeeds */
         int pid_fd;    /* readable when it has ended */
+        int status;    /* of wait, once it has ended and is reaped */
+        bool reaped;
+        int64_t cpu_before_ns; /* of all children reaped before it */
 
         /* the cgroup made for it, so that every descendant is seen: relative to the mount; empty if
          * none could be made, and then why */
@@ -34,6 +37,9 @@ int jk_stat_child_start(struct jk_stat_child *child, struct jk_cgroups *cgroups,
 
 /* Let it exec: 0, or the errno of exec. */
 int jk_stat_child_go(struct jk_stat_child *child);
+
+/* Reap what has ended, above all orphans, which come to us: a long run must not pile up zombies. */
+void jk_stat_child_reap_ended(struct jk_stat_child *child);
 
 /* Reap it: its wait status, and CPU time of itself and all descendants that were waited for. */
 int jk_stat_child_reap(struct jk_stat_child *child, int64_t *ret_cpu_ns);

@@ -101,6 +101,30 @@ def orphans_are_in_it():
     assert report["cpu_seconds"] > 0.75, report
 
 
+def zombies_of(parent):
+    """How many of its children have ended and were not waited for."""
+    count = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, ppid = path.read_bytes().rsplit(b")", 1)[1].split()[:2]
+        except OSError:
+            continue  # it ended meanwhile
+        count += state == b"Z" and int(ppid) == parent
+    return count
+
+
+@case
+def orphans_do_not_pile_up_as_zombies():
+    script = "for i in 1 2 3 4 5 6 7 8 9 10; do (sleep 0.05 &); done; sleep 1; echo ready; sleep 9"
+    process = subprocess.Popen([BINARY, "stat", "--", "sh", "-c", script],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout.readline() == "ready\n"
+    count = zombies_of(process.pid)
+    process.terminate()
+    process.wait()
+    assert count == 0, count
+
+
 @case
 def what_still_runs_is_told_and_goes_on_elsewhere():
     with scratch_directory() as folder:
