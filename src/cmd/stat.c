@@ -35,17 +35,32 @@ static const struct jk_option options[] = {
         { 'r', "repeat", "N", "run it N times; print mean and standard error" },
         { 'j', "json", NULL, "print JSON" },
         { 'o', "output", "FILE", "print to FILE instead of standard error; - is standard output" },
-        { 'i', "interval", "TIME", "time between samples while it runs (default 100ms)" },
+        { 'i', "interval", "TIME",
+          "time between samples while it runs: 10ms to 60s (default 100ms)" },
         { 'm', "meter", "LIST", "use these meters only" },
         { 'a', "activity", "NAME", "see tasks by bpf or proc (default auto)" },
         { 0, "root", "DIR", "read sysfs and procfs below DIR" },
 };
 
 static int
+set_interval(struct stat_options *given, const char *value)
+{
+        struct jk_error err = { "" };
+        int64_t interval_ns;
+
+        if (jk_config_parse_duration(value, &interval_ns, &err) < 0)
+                return jk_usage_error(&jk_command_stat, "--interval %s: %s", value, err.message);
+        if (interval_ns < JK_INTERVAL_MIN_NS || interval_ns > JK_INTERVAL_MAX_NS)
+                return jk_usage_error(&jk_command_stat, "--interval %s: give 10ms to 60s", value);
+
+        given->engine.interval_ns = interval_ns;
+        return 0;
+}
+
+static int
 set_option(const struct jk_option *option, const char *value, void *data)
 {
         struct stat_options *given = data;
-        struct jk_error err = { "" };
 
         switch (option->letter) {
         case 'r':
@@ -61,9 +76,7 @@ set_option(const struct jk_option *option, const char *value, void *data)
                 given->output = value;
                 return 0;
         case 'i':
-                if (jk_config_parse_duration(value, &given->engine.interval_ns, &err) == 0)
-                        return 0;
-                return jk_usage_error(&jk_command_stat, "--interval %s: %s", value, err.message);
+                return set_interval(given, value);
         case 'm':
                 given->engine.meters = value;
                 return 0;
@@ -93,22 +106,26 @@ own_cgroup(const struct jk_snapshot *snapshot)
 }
 
 /* Signals meant for us go to the command. What the terminal sends (the kernel, to the whole
- * foreground group) the command has got already. */
-static void
-pass_signal(int signal_fd, int pid_fd)
+ * foreground group) the command has got already. True if one came that asks to end. */
+static bool
+pass_signals(int signal_fd, int pid_fd)
 {
         struct signalfd_siginfo info;
+        bool end = false;
 
-        if (read(signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
-                return;
-        if (info.ssi_code != SI_KERNEL)
-                syscall(SYS_pidfd_send_signal, pid_fd, (int)info.ssi_signo, NULL, 0);
+        while (read(signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+                end |= info.ssi_signo != SIGUSR1 && info.ssi_signo != SIGUSR2;
+                if (pid_fd >= 0 && info.ssi_code != SI_KERNEL)
+                        syscall(SYS_pidfd_send_signal, pid_fd, (int)info.ssi_signo, NULL, 0);
+        }
+
+        return end;
 }
 
 /* Tick until the command has ended. */
 static int
-watch(struct jk_engine *engine, struct jk_stat_child *child, int signal_fd,
-      int64_t interval_ns, struct jk_error *err)
+watch(struct jk_engine *engine, struct jk_stat_child *child, int signal_fd, int64_t interval_ns,
+      bool *interrupted, struct jk_error *err)
 {
         struct pollfd fds[] = {
                 { .fd = child->pid_fd, .events = POLLIN },
@@ -125,7 +142,7 @@ watch(struct jk_engine *engine, struct jk_stat_child *child, int signal_fd,
                 int n = ppoll(fds, JK_COUNT(fds), &timeout, NULL);
 
                 if (n > 0 && fds[1].revents)
-                        pass_signal(signal_fd, child->pid_fd);
+                        *interrupted |= pass_signals(signal_fd, child->pid_fd);
                 if (n > 0 && fds[0].revents)
                         return 0;
                 if (n == 0) {
@@ -197,6 +214,7 @@ static int
 run_once(struct jk_engine *engine, const struct stat_options *given, char *argv[], int signal_fd,
          struct jk_stat_result *ret_result, struct jk_error *no_cgroup)
 {
+        bool interrupted = false;
         struct jk_snapshot *snapshot = jk_shelf_take(jk_engine_shelf(engine));
         struct jk_stat_child child;
         struct jk_stat_base base;
@@ -221,7 +239,7 @@ run_once(struct jk_engine *engine, const struct stat_options *given, char *argv[
         if (r > 0)
                 return exec_failure(&child, argv[0], r);
 
-        r = watch(engine, &child, signal_fd, given->engine.interval_ns, &err);
+        r = watch(engine, &child, signal_fd, given->engine.interval_ns, &interrupted, &err);
         if (r == 0)
                 r = conclude(engine, &child, &base, jk_monotonic_ns() - started_ns, ret_result,
                              &err);
@@ -230,6 +248,7 @@ run_once(struct jk_engine *engine, const struct stat_options *given, char *argv[
                 return JK_EXIT_FAILURE;
         }
 
+        ret_result->interrupted = interrupted || WIFSIGNALED(ret_result->wait_status);
         return 0;
 }
 
@@ -248,31 +267,58 @@ open_signals(void)
         sigaddset(&passed, SIGUSR1);
         sigaddset(&passed, SIGUSR2);
         sigprocmask(SIG_BLOCK, &passed, NULL);
+        /* Whoever started us may ignore it, and then nothing could be waited for. */
+        signal(SIGCHLD, SIG_DFL);
         return signalfd(-1, &passed, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static int
-print_report(const struct stat_options *given, struct jk_stat_report *report)
+complain_output(const struct stat_options *given)
 {
-        jk_autofclose FILE *file = NULL;
+        fprintf(stderr, "joulekeeper stat: cannot write %s: %m\n", given->output);
+        return -1;
+}
+
+/* Before the command runs: hours of work are not lost to a wrong path. */
+static int
+open_output(const struct stat_options *given, FILE **ret_out)
+{
         FILE *out = stderr;
 
         if (given->output && strcmp(given->output, "-") == 0)
                 out = stdout;
-        else if (given->output) {
-                file = fopen(given->output, "we");
-                out = file;
-        }
-        if (!out) {
-                fprintf(stderr, "joulekeeper stat: cannot write %s: %m\n", given->output);
-                return -1;
-        }
+        else if (given->output)
+                out = fopen(given->output, "we");
+        if (!out)
+                return complain_output(given);
+
+        *ret_out = out;
+        return 0;
+}
+
+static int
+print_report(const struct stat_options *given, FILE *out, const struct jk_stat_report *report)
+{
+        int r = 0;
 
         if (given->json)
-                return jk_stat_print_json(out, report);
+                r = jk_stat_print_json(out, report);
+        else
+                jk_stat_print_table(out, report);
 
-        jk_stat_print_table(out, report);
-        return 0;
+        /* Standard error that is closed or full is no reason to hide the command's status. */
+        if (!given->output)
+                return 0;
+
+        return r < 0 || fflush(out) != 0 || ferror(out) ? complain_output(given) : 0;
+}
+
+/* The streams that were there before us stay open. */
+static void
+close_output(FILE **out)
+{
+        if (*out && *out != stdout && *out != stderr)
+                fclose(*out);
 }
 
 /* As a shell tells it. */
@@ -288,6 +334,7 @@ run_all(struct jk_engine *engine, const struct stat_options *given, char *argv[]
         jk_autofree struct jk_stat_result *results = calloc((size_t)given->repeat, sizeof *results);
         jk_autoclose int signal_fd = open_signals();
         struct jk_stat_report report = { .argv = argv, .results = results };
+        __attribute__((cleanup(close_output))) FILE *out = NULL;
         struct jk_error no_cgroup = { "" };
         struct jk_snapshot *last;
         int status = 0;
@@ -297,20 +344,23 @@ run_all(struct jk_engine *engine, const struct stat_options *given, char *argv[]
                 return JK_EXIT_FAILURE;
         }
 
+        if (open_output(given, &out) < 0)
+                return JK_EXIT_FAILURE;
+
         for (size_t i = 0; i < (size_t)given->repeat && status == 0; i++) {
                 status = run_once(engine, given, argv, signal_fd, &results[i], &no_cgroup);
                 if (status != 0)
                         return status;
                 report.n_results++;
-                /* A command that was interrupted is not started again. */
-                if (WIFSIGNALED(results[i].wait_status))
+                /* A command that was interrupted is not started again, however it took it. */
+                if (results[i].interrupted || pass_signals(signal_fd, -1))
                         break;
         }
 
         last = jk_shelf_take(jk_engine_shelf(engine));
         report.status = &last->status;
         report.no_cgroup = no_cgroup.message;
-        if (print_report(given, &report) < 0)
+        if (print_report(given, out, &report) < 0)
                 status = JK_EXIT_FAILURE;
         jk_shelf_put_back(jk_engine_shelf(engine), last);
 

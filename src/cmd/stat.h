@@ -66,6 +66,7 @@ struct jk_stat_result {
         double uncertainty_pct;
         size_t still_running;
         int wait_status;
+        bool interrupted; /* by a signal to us or to it */
 };
 
 /* Totals at the start of a run, to be subtracted. */

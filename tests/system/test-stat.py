@@ -62,6 +62,7 @@ def the_commands_output_is_left_alone():
 def wrong_usage_says_what_is_wrong():
     for arguments, word in ((["-r", "0", "--", "true"], "--repeat"),
                             (["--interval", "1x", "--", "true"], "--interval"),
+                            (["--interval", "0ms", "--", "true"], "10ms to 60s"),
                             ([], "command"), (["--nosuch", "--", "true"], "nosuch")):
         done = stat(*arguments)
         assert done.returncode == 2 and word in done.stderr, done
@@ -168,6 +169,39 @@ def signals_pass_through():
     status, _, errors = signalled("echo ready; exec sleep 30", signal.SIGTERM)
     assert status == 128 + signal.SIGTERM and "CPU time" in errors, (status, errors)
     assert left_over_cgroups() == []
+
+
+@case
+def an_interrupted_command_is_not_repeated():
+    script = 'trap "exit 0" TERM; echo ready; while :; do sleep 0.05; done'
+    process = subprocess.Popen([BINARY, "stat", "-r", "9", "--", "sh", "-c", script],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                               start_new_session=True)
+    assert process.stdout.readline() == "ready\n"
+    process.terminate()
+    try:
+        output, _ = process.communicate(timeout=10)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0 and output == "", (process.returncode, output)
+
+
+@case
+def who_starts_it_may_ignore_the_end_of_children():
+    done = stat("--", "sh", "-c", "exit 5",
+                preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    assert done.returncode == 5, done
+
+
+@case
+def an_output_that_cannot_be_written_is_told():
+    done = stat("-o", "/nonexistent/report", "--", "echo", "ran")
+    assert done.returncode == 1 and "/nonexistent/report" in done.stderr, done
+    assert done.stdout == "", "found out only after the command had run"
+    for arguments in ([], ["--json"]):
+        done = stat("-o", "/dev/full", *arguments, "--", "true")
+        assert done.returncode == 1 and "No space left" in done.stderr, done
 
 
 @case
