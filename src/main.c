@@ -41,8 +41,8 @@ complain(const char *wrong)
         return JK_EXIT_USAGE;
 }
 
-int
-main(int argc, char *argv[])
+static int
+run_command(int argc, char *argv[])
 {
         if (argc < 2) {
                 print_help(stderr);
@@ -61,4 +61,18 @@ main(int argc, char *argv[])
                         return commands[i]->main(commands[i], argc - 1, argv + 1);
 
         return complain(argv[1]);
+}
+
+/* Output that got lost, as on a full disk, is no success. */
+int
+main(int argc, char *argv[])
+{
+        int status = run_command(argc, argv);
+
+        if (status == JK_EXIT_OK && (fflush(stdout) != 0 || ferror(stdout))) {
+                fprintf(stderr, "joulekeeper: cannot write the output: %m\n");
+                return JK_EXIT_FAILURE;
+        }
+
+        return status;
 }

@@ -45,6 +45,18 @@ def no_command_prints_the_help_and_fails():
 
 
 @case
+def output_that_cannot_be_written_is_said():
+    for arguments in (["--help"], ["version"], ["version", "--json"], ["meters", "-i", "10ms"],
+                      ["meters", "-j", "-i", "10ms"], ["config", "--print-defaults"],
+                      ["ps", "--agent", "off", "-i", "10ms"]):
+        with open("/dev/full", "wb") as full:
+            answer = subprocess.run([BINARY, *arguments], stdout=full, stderr=subprocess.PIPE,
+                                    text=True, timeout=60, check=False)
+        assert answer.returncode == 1, (arguments, answer)
+        assert "No space left" in answer.stderr, (arguments, answer)
+
+
+@case
 def a_mistyped_command_or_option_is_answered_with_the_right_one():
     for arguments, complaint in ((["verison"], "did you mean 'version'?"),
                                  (["docter"], "did you mean 'doctor'?"),
@@ -110,14 +122,6 @@ def a_bad_file_is_refused_with_its_line():
             return
         bad.chmod(0)
         assert "Permission denied" in run("config", "--check", bad).stderr
-
-
-@case
-def output_that_cannot_be_written_is_said():
-    with open("/dev/full", "w", encoding="utf-8") as full:
-        answer = subprocess.run([BINARY, "config", "--print-defaults"], stdout=full,
-                                stderr=subprocess.PIPE, text=True, check=False)
-    assert answer.returncode == 1 and "No space left" in answer.stderr, answer
 
 
 @case
