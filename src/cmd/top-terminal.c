@@ -73,15 +73,25 @@ jk_terminal_resize(void)
 void
 jk_terminal_suspend(void)
 {
-        sigset_t stop;
+        sigset_t stop, go_on;
 
         endwin();
+        sigemptyset(&go_on);
+        sigaddset(&go_on, SIGCONT);
         sigemptyset(&stop);
         sigaddset(&stop, SIGTSTP);
         signal(SIGTSTP, SIG_DFL);
         raise(SIGTSTP);
         pthread_sigmask(SIG_UNBLOCK, &stop, NULL); /* here it stops, until SIGCONT */
         pthread_sigmask(SIG_BLOCK, &stop, NULL);
+        sigtimedwait(&go_on, NULL, &(struct timespec){ 0 }); /* it has done its work */
+        jk_terminal_resize();
+}
+
+void
+jk_terminal_continue(void)
+{
+        endwin(); /* the next drawing sets all modes anew */
         jk_terminal_resize();
 }
 

@@ -20,6 +20,9 @@ void jk_terminal_resize(void);
  * SIGTSTP is blocked before and after. */
 void jk_terminal_suspend(void);
 
+/* It was stopped in another way, as by SIGSTOP, and goes on: the shell has set its own modes. */
+void jk_terminal_continue(void);
+
 /* Messages of libraries and of our own log would tear the screen: keep them, and print them once
  * the terminal is the shell's again. */
 struct jk_aside {

@@ -159,7 +159,7 @@ take_signal(struct jk_top *top, int fd)
                 jk_terminal_suspend();
                 return 0;
         case SIGCONT:
-                jk_terminal_resize();
+                jk_terminal_continue();
                 return 0;
         case SIGINT:
                 top->quit = true;

@@ -61,6 +61,10 @@ class Terminal:
         self._tmux("resize-window", "-t", "t", "-x", str(width), "-y", str(height))
 
     @property
+    def tty(self):
+        return self._tmux("display-message", "-p", "-t", "t", "#{pane_tty}").strip()
+
+    @property
     def lines(self):
         return self._tmux("capture-pane", "-p", "-t", "t").split("\n")[:-1]
 

@@ -294,6 +294,23 @@ def control_z_stops_it_and_fg_goes_on():
 
 
 @case
+def stopped_from_outside_it_takes_the_terminal_back():
+    with Terminal() as terminal:
+        start_top(terminal)
+        pids = subprocess.run(["pgrep", "-n", "-x", "joulekeeper", "-t",
+                               terminal.tty.removeprefix("/dev/")],
+                              capture_output=True, text=True, check=True).stdout
+        os.kill(int(pids), signal.SIGSTOP)
+        terminal.shows("Stopped")
+        terminal.run("fg")
+        terminal.shows("q quit")
+        # The shell's modes, in which keys are echoed and wait for Enter, are gone.
+        terminal.key("2")
+        terminal.until(lambda lines: any("CPU%" in line and "PID" not in line for line in lines),
+                       "the view of cgroups")
+
+
+@case
 def names_cannot_break_the_screen():
     evil = b"\x1b[2J\x1b[31mE\nV\xff"
     with Burner(evil), Terminal() as terminal:
