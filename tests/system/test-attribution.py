@@ -68,11 +68,11 @@ def burn_in_cgroup(place, activity, start, seconds):
 
     booked_s = agent.cgroups()[1][cgroup.path]["cpu_seconds"]
     accounted_s = cgroup.usage_s()
+    lost = agent.status()["ticks"]["lost_events"]
     ratios = {zone: shares.booked[zone] / shares.deserved[zone] for zone in ZONES}
     note(f"{activity}: {booked_s:.3f} s booked, {accounted_s:.3f} s accounted; energy booked for "
          f"deserved: {', '.join(f'{zone} {ratio:.4f}' for zone, ratio in ratios.items())}; "
          f"{lost} events lost")
-    lost = agent.status()["ticks"]["lost_events"]
     check(agent.stop()[0] == 0, f"it did not end well: {agent.output}")
     cgroup.remove()
     return [booked_s / accounted_s, min(ratios.values()), max(ratios.values()), lost]
