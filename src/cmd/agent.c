@@ -3,6 +3,7 @@
  * The agent: see agent.h.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +97,18 @@ give_up_new_privileges(void)
                 jk_log_warning("cannot set no_new_privs: %s", strerror(errno));
 }
 
+/* Arrays grow by half again and again: as mappings of their own they are moved by the kernel and
+ * leave no holes behind. By default glibc raises the size from which it maps with the largest that
+ * was ever freed; at 2,000 tasks that keeps 2.6 MB of 13.6 resident for nothing. */
+static void
+keep_memory_small(void)
+{
+#ifdef __GLIBC__
+        mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+        mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+#endif
+}
+
 static int
 open_parts(struct jk_agent *agent, struct jk_error *err)
 {
@@ -132,6 +145,7 @@ jk_agent_open(const struct jk_settings *settings, struct jk_agent **ret_agent, s
         if (r == 0) {
                 apply_log_level(&agent->config);
                 give_up_new_privileges();
+                keep_memory_small();
                 r = open_parts(agent, err);
         }
         if (r < 0) {
