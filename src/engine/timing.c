@@ -11,7 +11,8 @@
 #include "base/log.h"
 #include "engine/engine-internal.h"
 
-#define LATE_FRACTION 10 /* later than a tenth of the interval is late */
+#define LATE_FRACTION   10 /* later than a tenth of the interval is late */
+#define FIRST_WITHIN_NS JK_NS_PER_S
 
 int
 jk_engine_open_timing(struct jk_engine *engine, struct jk_error *err)
@@ -111,11 +112,25 @@ next_due(struct jk_engine *engine, int64_t due_ns, int64_t interval_ns)
         return due_ns + (missed + 1) * interval_ns;
 }
 
+/* Where the baselines are taken already, the first tick does not follow at once: over a few
+ * milliseconds the steps in which counters move would show as a spike. With a long interval it
+ * still comes soon, as the agent is ready only then. */
+static int64_t
+first_due(const struct jk_engine *engine, int64_t interval_ns)
+{
+        int64_t now_ns = jk_monotonic_ns();
+
+        if (engine->ticks == 0)
+                return now_ns;
+
+        return now_ns + (interval_ns < FIRST_WITHIN_NS ? interval_ns : FIRST_WITHIN_NS);
+}
+
 void
 jk_engine_run(struct jk_engine *engine, int stop_fd)
 {
         int64_t interval_ns = read_wanted(engine).interval_ns;
-        int64_t due_ns = jk_monotonic_ns();
+        int64_t due_ns = first_due(engine, interval_ns);
         struct jk_error why = { "" };
 
         for (;;) {

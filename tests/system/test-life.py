@@ -85,6 +85,15 @@ def the_tick_after_a_stop_says_how_long_it_was(place):
 
 
 @placed
+def the_first_tick_is_a_whole_one(place):
+    for interval, least_s in (("1s", 0.9), ("500ms", 0.4), ("60s", 0.9)):
+        agent = place.agent(place.fake(), interval=interval)
+        first = agent.api("balance")
+        check(first["sequence"] > 1 or first["elapsed_ns"] >= least_s * 1e9,
+              f"of {interval} the first had {first['elapsed_ns']} ns")
+
+
+@placed
 def ticks_of_10_ms_work_and_balance(place):
     fake = place.fake("--updates", "100")
     before = fake.halt()
