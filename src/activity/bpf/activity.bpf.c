@@ -47,8 +47,8 @@ struct {
 static __always_inline __u64
 resident_pages(const struct mm_struct *mm)
 {
-        /* File, anonymous and shared memory: 0, 1 and 3; 2 is swap. The verifier of old kernels does
-         * not walk into an array of typedefs, so the old one is read by a helper. */
+        /* File, anonymous and shared memory: 0, 1 and 3; 2 is swap. The verifier of old kernels
+         * does not walk into an array of typedefs, so the old one is read by a helper. */
         __s64 pages = 0;
 
         if (bpf_core_field_exists(((struct mm_struct___array *)0)->rss_stat.count)) {
