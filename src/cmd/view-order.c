@@ -111,7 +111,8 @@ compare_rows(const void *a, const void *b, void *options)
 void
 jk_rows_sort(struct jk_row *rows, size_t n, const struct jk_view_options *options)
 {
-        qsort_r(rows, n, sizeof *rows, compare_rows, (void *)options);
+        if (n > 0) /* qsort() takes no NULL, not even of nothing */
+                qsort_r(rows, n, sizeof *rows, compare_rows, (void *)options);
 }
 
 int

@@ -224,7 +224,8 @@ group_children(struct tree *tree, size_t *ret_n, size_t *ret_first_root)
         for (size_t i = 0; i < tree->n; i++)
                 if (tree->nodes[i].wanted)
                         tree->order[n++] = (uint32_t)i;
-        qsort_r(tree->order, n, sizeof *tree->order, compare_nodes, tree);
+        if (n > 0) /* qsort() takes no NULL, not even of nothing */
+                qsort_r(tree->order, n, sizeof *tree->order, compare_nodes, tree);
 
         *ret_first_root = n;
         for (size_t i = n; i-- > 0;) {
