@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -34,9 +35,9 @@ live_burn_ms(int64_t ms)
 
 /* Burn it without asking for the time, which would bring the kernel's books up to date. */
 static inline void
-live_spin(volatile uint64_t *stop)
+live_spin(const _Atomic uint64_t *stop)
 {
-        while (!*stop)
+        while (!atomic_load_explicit(stop, memory_order_relaxed))
                 for (volatile int i = 0; i < 1000; i++)
                         ;
 }

@@ -235,7 +235,7 @@ a_running_task_is_billed_up_to_now(void **state)
 {
         enum { TICKS = 150 };
         struct fixture f;
-        volatile uint64_t stop = 0;
+        _Atomic uint64_t stop = 0;
         pthread_t thread;
         clockid_t clock;
         struct seen seen = { 0 };
