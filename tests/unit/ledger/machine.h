@@ -171,3 +171,28 @@ idle_uj(const struct jk_snapshot *snapshot, size_t zone)
 }
 
 static const struct jk_ledger_options defaults = JK_LEDGER_DEFAULTS;
+
+/* The first tick of a machine with one zone, begun: what is there from the start may be added. */
+static inline void
+begin_first_tick(struct machine *m, struct jk_ledger_options options)
+{
+        setup(m, options);
+        add_zone(m, "package-0", JK_ZONE_PACKAGE, 0);
+        begin_tick(m, 0);
+}
+
+static inline void
+start(struct machine *m, struct jk_ledger_options options)
+{
+        begin_first_tick(m, options);
+        end_tick(m);
+}
+
+/* A second without an idle moment. */
+static inline void
+begin_busy_tick(struct machine *m)
+{
+        begin_tick(m, JK_NS_PER_S);
+        read_zone(m, 0, 50000000, JK_NS_PER_S);
+        cpu_busy(m, 1000, 0);
+}

@@ -8,23 +8,8 @@
 
 #define MANY 5000
 
-static void
-start(struct machine *m)
-{
-        setup(m, (struct jk_ledger_options){ .ended_retention_ns = 3600 * JK_NS_PER_S,
-                                             .ended_tasks_max = 10 });
-        add_zone(m, "package-0", JK_ZONE_PACKAGE, 0);
-        begin_tick(m, 0);
-        end_tick(m);
-}
-
-static void
-begin_busy_tick(struct machine *m)
-{
-        begin_tick(m, JK_NS_PER_S);
-        read_zone(m, 0, 500000000, JK_NS_PER_S);
-        cpu_busy(m, 1000, 0);
-}
+static const struct jk_ledger_options options = { .ended_retention_ns = 3600 * JK_NS_PER_S,
+                                                  .ended_tasks_max = 10 };
 
 static void
 gone_cgroups_are_bounded_and_leave_everything_to_their_parent(void **state)
@@ -34,7 +19,7 @@ gone_cgroups_are_bounded_and_leave_everything_to_their_parent(void **state)
         char path[64];
 
         (void)state;
-        start(&m);
+        start(&m, options);
         begin_busy_tick(&m);
         jk_sample_add_cgroup(&m.sample, 1, JK_CGROUP_APPEARED, "/user");
         for (uint64_t i = 0; i < MANY; i++) {
@@ -64,7 +49,7 @@ users_who_rest_are_bounded_and_those_who_used_much_stay(void **state)
         int64_t worker_uj;
 
         (void)state;
-        start(&m);
+        start(&m, options);
         begin_busy_tick(&m);
         run_task(&m, 50, 1, 1000, 1000000)->flags = JK_TASK_ENDED;
         s = end_tick(&m);
@@ -92,7 +77,7 @@ threads_of_a_task_count_for_its_user_wherever_its_line_is(void **state)
         struct jk_snapshot *s;
 
         (void)state;
-        start(&m);
+        start(&m, options);
         for (int tick = 0; tick < 2; tick++) { /* leaves holes in the book of users */
                 begin_busy_tick(&m);
                 for (int i = 0; i < MANY; i++)
