@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The BPF collector: once per tick the task iterator is read for all that lives, then the ring
- * buffer for what ended, and the table of threads makes differences of it. In that order: a thread
- * that the iterator does not show any more has told its end by then.
+ * The BPF collector: once per tick a pass is made over all that lives, then the ring buffer is read
+ * for what ended, and the table of threads makes differences of it. In that order: a thread that
+ * the pass does not show any more has told its end by then.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -24,8 +24,12 @@
 /* The kernel hands over up to eight pages at once. */
 #define BUFFER_BYTES (32 * 1024)
 
-/* Threads that did not run are passed over, and checked all the same now and then. */
+/* Threads that did not run are left out, and checked all the same now and then. */
 #define FULL_EVERY_TICKS 64
+
+/* A walk holds up its CPU, and must fit into the ring buffer beside what ends meanwhile. */
+#define WALK_THREADS_MAX 20000
+#define WALK_RING_PART   4
 
 /* ---- events ---- */
 
@@ -61,9 +65,13 @@ take_event(void *context, void *data, size_t size)
 
         (void)size;
         switch ((enum jk_event_kind)event->kind) {
+        case JK_EVENT_SEEN:
+                r = jk_threads_seen(&collector->threads,
+                                    &((const struct jk_thread_event *)data)->thread);
+                break;
         case JK_EVENT_EXIT:
                 r = jk_threads_exited(&collector->threads,
-                                      &((const struct jk_exit_event *)data)->thread);
+                                      &((const struct jk_thread_event *)data)->thread);
                 break;
         case JK_EVENT_FREE:
                 jk_threads_gone(&collector->threads, data);
@@ -78,6 +86,14 @@ take_event(void *context, void *data, size_t size)
         if (r < 0)
                 collector->failure = r;
         return 0;
+}
+
+static int
+consume(struct jk_collector *collector, struct jk_error *err)
+{
+        int r = ring_buffer__consume(collector->events);
+
+        return r < 0 ? jk_fail(err, r, "bpf: reading the ring buffer: %s", strerror(-r)) : 0;
 }
 
 /* The thread that sleeps until the ring is half full: with long ticks, or storms. */
@@ -119,35 +135,22 @@ start_reader(struct jk_collector *collector)
                                strerror(r));
 }
 
-/* ---- the iteration ---- */
+/* ---- the pass ---- */
 
-/* Take the whole records and ids in the buffer; returns the bytes taken, or a negative errno. What
- * remains is the beginning of the next one. */
+/* Take the whole records in the buffer; returns the bytes taken, or a negative errno. What remains
+ * is the beginning of the next one. */
 static ssize_t
 take_records(struct jk_collector *collector, const unsigned char *data, size_t length)
 {
         size_t at = 0;
 
-        while (length - at >= sizeof(struct jk_thread_id)) {
-                struct jk_thread_id id;
-                int r;
-
-                memcpy(&id, data + at, sizeof id);
-                if (id.address & JK_IDLE) {
-                        id.address -= JK_IDLE;
-                        if (!jk_threads_idle(&collector->threads, &id))
-                                collector->want_all = true;
-                        at += sizeof id;
-                        continue;
-                }
-
-                if (length - at < sizeof(struct jk_thread_record))
-                        break;
-                r = jk_threads_seen(&collector->threads,
-                                    (const struct jk_thread_record *)(data + at));
+        for (; length - at >= sizeof(struct jk_thread_record);
+             at += sizeof(struct jk_thread_record)) {
+                int r = jk_threads_seen(&collector->threads,
+                                        (const struct jk_thread_record *)(data + at));
                 if (r < 0)
                         return r;
-                at += sizeof(struct jk_thread_record);
+                collector->told++;
         }
         return (ssize_t)at;
 }
@@ -177,40 +180,86 @@ read_iterator(struct jk_collector *collector, int fd, struct jk_error *err)
         }
 }
 
-/* Whether threads that slept have to be reported as well: some may have been moved to another
- * cgroup, or an iteration was missed. */
-static bool
-want_all(struct jk_collector *collector)
+static int
+iterate(struct jk_collector *collector, struct jk_error *err)
 {
-        uint64_t moves = __atomic_load_n(&collector->programs->bss->moves, __ATOMIC_RELAXED);
-        bool moved = moves != collector->moves || !collector->programs->links.jk_cgroup_attach;
+        jk_autoclose int fd = bpf_iter_create(bpf_link__fd(collector->programs->links.jk_iterate));
 
-        collector->moves = moves;
-        return collector->first || collector->want_all || moved ||
+        if (fd < 0)
+                return jk_fail(err, errno, "bpf: starting the task iterator: %m");
+        collector->told = 0;
+        return read_iterator(collector, fd, err);
+}
+
+/* Whether a walk is likely to have room for what it has to tell. */
+static bool
+can_walk(const struct jk_collector *collector)
+{
+        size_t room = bpf_map__max_entries(collector->programs->maps.events) / WALK_RING_PART;
+
+        return bpf_program__fd(collector->programs->progs.jk_walk) >= 0 &&
+               collector->threads.n_threads <= WALK_THREADS_MAX &&
+               collector->told <= room / sizeof(struct jk_thread_event);
+}
+
+/* Whether all that ran fitted into the ring buffer; if not, every thread has to be asked for. */
+static bool
+walk(struct jk_collector *collector)
+{
+        LIBBPF_OPTS(bpf_test_run_opts, run);
+        int r = bpf_prog_test_run_opts(bpf_program__fd(collector->programs->progs.jk_walk), &run);
+        int told = (int)run.retval;
+
+        if (r < 0 || told < 0)
+                return false;
+        collector->told = (size_t)told;
+        return true;
+}
+
+/* Whether threads that slept have to be reported as well: a pass was missed, moves between cgroups
+ * cannot be seen, or ends were lost, now or as long ago as last words are waited for. */
+static bool
+want_all(struct jk_collector *collector, uint64_t now_ms)
+{
+        uint64_t lost = __atomic_load_n(&collector->programs->bss->lost_events, __ATOMIC_RELAXED);
+        bool some_lost = lost != collector->lost;
+        bool waited = collector->wait_until_ms > 0 && now_ms >= collector->wait_until_ms;
+
+        collector->lost = lost;
+        if (waited)
+                collector->wait_until_ms = 0;
+        if (some_lost)
+                collector->wait_until_ms = now_ms + JK_LAST_WORD_MS + 1;
+        return collector->first || collector->want_all || some_lost || waited ||
+               !collector->programs->links.jk_cgroup_attach ||
                collector->ticks % FULL_EVERY_TICKS == 0;
 }
 
 static int
-iterate(struct jk_collector *collector, struct jk_error *err)
+pass(struct jk_collector *collector, uint64_t now_ms, struct jk_error *err)
 {
-        jk_autoclose int fd = -1;
+        bool all = want_all(collector, now_ms);
         int r;
 
-        collector->programs->bss->want_all = want_all(collector);
-        collector->want_all = true; /* unless this one is complete */
-
-        fd = bpf_iter_create(bpf_link__fd(collector->programs->links.jk_iterate));
-        if (fd < 0)
-                return jk_fail(err, errno, "bpf: starting the task iterator: %m");
-
         /* Asking for our own CPU time brings our CPU's scheduler clock up to date, by which the
-         * iterator sets its own. */
+         * pass sets its own. */
         (void)jk_thread_cpu_ns();
 
-        collector->want_all = false;
-        r = read_iterator(collector, fd, err);
+        collector->programs->bss->want_all = all;
+        if (!all && can_walk(collector)) {
+                if (walk(collector))
+                        return consume(collector, err);
+                collector->programs->bss->want_all = all = true;
+        }
+
+        collector->want_all = true; /* unless this one is complete */
+        r = iterate(collector, err);
         if (r < 0)
-                collector->want_all = true;
+                return r;
+        collector->want_all = false;
+        r = consume(collector, err);
+        if (r == 0 && all)
+                jk_threads_settle(&collector->threads);
         return r;
 }
 
@@ -250,28 +299,26 @@ describe_sample(const struct jk_collector *collector, struct jk_sample *sample)
         if (features & JK_KERNEL_IO)
                 sample->task_fields |= JK_TASK_IO;
         sample->task_fields |= jk_counters_fields(collector->counters);
-        sample->lost_events =
-                __atomic_load_n(&collector->programs->bss->lost_events, __ATOMIC_RELAXED);
+        sample->lost_events = collector->lost;
 }
 
 static int
 collect_locked(struct jk_collector *collector, struct jk_sample *sample, struct jk_error *err)
 {
+        uint64_t now_ms = (uint64_t)(jk_monotonic_ns() / JK_NS_PER_MS);
         int r;
 
-        jk_threads_begin(&collector->threads, (uint64_t)(jk_monotonic_ns() / JK_NS_PER_MS),
-                         collector->first);
+        jk_threads_begin(&collector->threads, now_ms, collector->first);
         if (collector->counters)
                 jk_counters_flush(collector->counters);
 
-        r = iterate(collector, err);
+        r = consume(collector, err);
         if (r < 0)
                 return r;
-        r = ring_buffer__consume(collector->events);
+        r = pass(collector, now_ms, err);
         if (r < 0)
-                return jk_fail(err, r, "bpf: reading the ring buffer: %s", strerror(-r));
+                return r;
 
-        jk_threads_settle(&collector->threads);
         r = jk_threads_flush(&collector->threads, sample);
         if (r < 0 || collector->failure < 0) {
                 collector->failure = 0;
@@ -337,7 +384,8 @@ write_description(struct jk_collector *collector)
         uint32_t fields = jk_counters_fields(collector->counters);
 
         snprintf(collector->description, sizeof collector->description,
-                 "BPF task iterator, exit tracepoint%s%s%s%s%s%s",
+                 "BPF task %s, exit tracepoint%s%s%s%s%s%s",
+                 bpf_program__fd(programs->progs.jk_walk) >= 0 ? "walk" : "iterator",
                  programs->links.jk_free ? "" : " (CPU time after it not seen)",
                  programs->links.jk_cgroup_mkdir ? ", cgroup tracepoints" : "", fields ? ";" : "",
                  fields & JK_TASK_CYCLES ? " cycles" : "",

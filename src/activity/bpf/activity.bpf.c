@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
  *
- * The kernel's side of the BPF collector. The task iterator, read once per tick, tells what every
- * living thread has used; the exit tracepoint tells the last slice of those that end, and the free
+ * The kernel's side of the BPF collector. A pass over all threads, once per tick, tells what those
+ * that ran have used; the exit tracepoint tells the last slice of those that end, and the free
  * tracepoint what they used after that. All values are cumulative since the thread's birth, so user
  * space books differences and nothing is counted twice. No state is kept per task here, except for
  * the hardware counters, which have to be read at every context switch.
+ *
+ * There are two ways to make the pass. The walk follows the list of tasks within one run of a
+ * program, and writes to the ring buffer; it needs Linux 6.7, and is what an ordinary tick does.
+ * The iterator is read from a file, which takes three times as long per thread and has no bound; it
+ * tells of all threads, where that is wanted, and of any number of busy ones.
  *
  * A running thread's sum_exec_runtime lags by up to a scheduler tick. What is missing is the run
  * queue's clock now, less exec_start: see thread_cpu_ns().
@@ -26,13 +31,12 @@ const volatile int hierarchy = 0;   /* its id: whose cgroups' coming and going t
 const volatile bool use_counters = false;
 const volatile __u32 wake_bytes = 128 * 1024; /* unread events that wake up user space */
 
-bool want_all; /* the next iteration reports every thread, idle or not */
+bool want_all; /* the next pass reports every thread, idle or not */
 
 /* ---- read by user space ---- */
 
 __u32 features;    /* enum jk_kernel_feature */
 __u64 lost_events; /* the ring buffer was full */
-__u64 moves;       /* tasks were moved to other cgroups, perhaps while asleep */
 
 struct {
         __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -86,11 +90,8 @@ thread_state(const struct task_struct *task)
                 state |= JK_THREAD_KERNEL;
         if (!task->signal->live.counter)
                 state |= JK_THREAD_LAST;
-        if (task->exit_state) {
-                state |= JK_THREAD_EXITED;
-                if (!task->on_rq && !task->on_cpu)
-                        state |= JK_THREAD_SETTLED;
-        }
+        if (task->exit_state && !task->on_rq && !task->on_cpu)
+                state |= JK_THREAD_SETTLED;
         return state;
 }
 
@@ -126,6 +127,37 @@ fill_record(struct jk_thread_record *record, struct task_struct *task)
         read_counters(leader, record->counters);
 }
 
+/* ---- events ---- */
+
+static __always_inline void
+lose_event(void)
+{
+        __sync_fetch_and_add(&lost_events, 1);
+}
+
+/* User space reads the events at its tick; only a ring that fills up between two wakes it. */
+static __always_inline __u64
+wakeup(void)
+{
+        return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= wake_bytes ? BPF_RB_FORCE_WAKEUP
+                                                                           : BPF_RB_NO_WAKEUP;
+}
+
+/* Whether there was room. */
+static __always_inline bool
+tell_thread(struct task_struct *task, __u32 kind)
+{
+        struct jk_thread_event *event = bpf_ringbuf_reserve(&events, sizeof *event, 0);
+
+        if (!event)
+                return false;
+        __builtin_memset(event, 0, sizeof *event);
+        event->event.kind = kind;
+        fill_record(&event->thread, task);
+        bpf_ringbuf_submit(event, wakeup());
+        return true;
+}
+
 /* ---- the living ---- */
 
 static __always_inline void
@@ -143,7 +175,7 @@ note_features(const struct rq *rq)
 }
 
 static __always_inline void
-begin_iteration(void)
+begin_pass(void)
 {
         const struct rq *rq = task_rq(bpf_get_current_task_btf());
 
@@ -155,30 +187,29 @@ begin_iteration(void)
                 calibrate(rq);
 }
 
+/* Whether a thread that the pass meets is to be told. */
+static __always_inline bool
+is_wanted(const struct task_struct *task)
+{
+        __u32 cpu = task_cpu(task);
+
+        mark_clock(task, cpu);
+        return want_all || !slept_on(task, cpu);
+}
+
 SEC("iter/task")
 int
 jk_iterate(struct bpf_iter__task *ctx)
 {
         struct task_struct *task = ctx->task;
         struct jk_thread_record record;
-        __u32 cpu;
 
         if (!task)
                 return 0;
         if (ctx->meta->seq_num == 0)
-                begin_iteration();
-
-        cpu = task_cpu(task);
-        mark_clock(task, cpu);
-        if (slept_on(task, cpu)) {
-                struct jk_thread_id id = {
-                        .address = (__u64)((const char *)task + JK_IDLE),
-                        .start_ns = task->start_boottime,
-                };
-
-                bpf_seq_write(ctx->meta->seq, &id, sizeof id);
+                begin_pass();
+        if (!is_wanted(task))
                 return 0;
-        }
 
         __builtin_memset(&record, 0, sizeof record);
         fill_record(&record, task);
@@ -186,37 +217,34 @@ jk_iterate(struct bpf_iter__task *ctx)
         return 0;
 }
 
+/* Run by user space. Returns the threads told, or -1 if the ring buffer has no room for them. */
+SEC("raw_tp/sched_switch")
+int
+jk_walk(void *ctx)
+{
+        struct bpf_iter_task walk;
+        struct task_struct *task;
+        int told = 0;
+
+        begin_pass();
+        bpf_iter_task_new(&walk, NULL, BPF_TASK_ITER_ALL_THREADS);
+        while (told >= 0 && (task = bpf_iter_task_next(&walk))) {
+                if (!task->pid || !is_wanted(task))
+                        continue; /* the idle task, or one that idles */
+                told = tell_thread(task, JK_EVENT_SEEN) ? told + 1 : -1;
+        }
+        bpf_iter_task_destroy(&walk);
+        return told;
+}
+
 /* ---- the ending ---- */
-
-static __always_inline void
-lose_event(void)
-{
-        __sync_fetch_and_add(&lost_events, 1);
-}
-
-/* User space reads the events at its tick; only a ring that fills up between two wakes it. */
-static __always_inline __u64
-wakeup(void)
-{
-        return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= wake_bytes ? BPF_RB_FORCE_WAKEUP
-                                                                           : BPF_RB_NO_WAKEUP;
-}
 
 SEC("tp_btf/sched_process_exit")
 int
 BPF_PROG(jk_exit, struct task_struct *task)
 {
-        struct jk_exit_event *event = bpf_ringbuf_reserve(&events, sizeof *event, 0);
-
-        if (!event) {
+        if (!tell_thread(task, JK_EVENT_EXIT))
                 lose_event();
-                return 0;
-        }
-        __builtin_memset(event, 0, sizeof *event);
-        event->event.kind = JK_EVENT_EXIT;
-        fill_record(&event->thread, task);
-        event->thread.state |= JK_THREAD_EXITED;
-        bpf_ringbuf_submit(event, wakeup());
         return 0;
 }
 
@@ -294,12 +322,12 @@ BPF_PROG(jk_cgroup_rmdir, struct cgroup *cgroup, const char *path)
         return 0;
 }
 
-/* A task may be moved while it sleeps, and the iterator would pass over it. */
+/* A task may be moved while it sleeps, and the pass would leave it out. */
 SEC("tp_btf/cgroup_attach_task")
 int
-BPF_PROG(jk_cgroup_attach, struct cgroup *cgroup)
+BPF_PROG(jk_cgroup_attach, struct cgroup *cgroup, const char *path, struct task_struct *task)
 {
-        if (cgroup->root->hierarchy_id == hierarchy)
-                __sync_fetch_and_add(&moves, 1);
+        if (cgroup->root->hierarchy_id == hierarchy && !tell_thread(task, JK_EVENT_SEEN))
+                lose_event();
         return 0;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
  *
  * The scheduler's clocks: how long a thread that is on a CPU has run beyond what the kernel has
- * booked, and whether one that is not can have run since the last iteration. A run queue's task
+ * booked, and whether one that is not can have run since the last pass. A run queue's task
  * clock is the scheduler's clock less irq and stolen time, where the kernel accounts them; it is
  * brought up to date only at ticks and switches, and what has passed since is told by the monotonic
- * clock, set by the scheduler's at each iteration.
+ * clock, set by the scheduler's at each pass.
  */
 #pragma once
 
@@ -18,10 +18,10 @@
 #define RATE_SHIFT 30
 #define RATE_MAX   (1LL << (RATE_SHIFT - 10)) /* 1,000 ppm: NTP slews by 500 at most */
 
-/* Each CPU's task clock when this iteration began, and the one before (by turns): a thread that
+/* Each CPU's task clock when this pass began, and the one before (by turns): a thread that
  * sleeps, and was last on its CPU before that, has used nothing since. 0 is not known. */
 __u64 clock_marks[2][JK_BPF_CPUS_MAX];
-__u64 marked_ns[JK_BPF_CPUS_MAX]; /* the iteration that last set it: its began_ns */
+__u64 marked_ns[JK_BPF_CPUS_MAX]; /* the pass that last set it: its began_ns */
 __u64 began_boot_ns[2];
 __u64 began_ns;
 __u32 turn;
@@ -129,8 +129,8 @@ thread_cpu_ns(const struct task_struct *task)
         return sum + (now - start);
 }
 
-/* The first thread of a CPU that an iteration meets lends its run queue to mark that CPU's clock.
- * Some time has passed since the iteration began; threads that were looked at meanwhile must not
+/* The first thread of a CPU that a pass meets lends its run queue to mark that CPU's clock.
+ * Some time has passed since the pass began; threads that were looked at meanwhile must not
  * seem to have slept through it. A mark that is not renewed is merely too early. */
 static __always_inline void
 mark_clock(const struct task_struct *task, __u32 cpu)
@@ -154,14 +154,14 @@ mark_clock(const struct task_struct *task, __u32 cpu)
         marked_ns[cpu] = began_ns;
 }
 
-/* Whether a thread cannot have run since the iteration before. A sleeping thread's exec_start is
+/* Whether a thread cannot have run since the pass before. A sleeping thread's exec_start is
  * when it left its CPU, by that CPU's clock. */
 static __always_inline bool
 slept_on(const struct task_struct *task, __u32 cpu)
 {
         __u32 previous = (turn & 1) ^ 1;
 
-        if (want_all || task->on_rq || task->on_cpu || cpu >= JK_BPF_CPUS_MAX)
+        if (task->on_rq || task->on_cpu || cpu >= JK_BPF_CPUS_MAX)
                 return false;
         return task->se.exec_start <= clock_marks[previous][cpu] &&
                task->start_boottime < began_boot_ns[previous];

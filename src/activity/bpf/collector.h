@@ -47,10 +47,12 @@ struct jk_collector {
         bool reading; /* the thread runs */
         int stop_fd;  /* eventfd */
 
-        bool first;     /* no tick yet */
-        bool want_all;  /* the next iteration has to report every thread */
-        uint64_t moves; /* as of the last tick */
+        bool first;             /* no tick yet */
+        bool want_all;          /* the next pass has to report every thread */
+        uint64_t lost;          /* events, as of the last tick */
+        uint64_t wait_until_ms; /* after a loss: when to look again who has gone; 0: no need */
         uint64_t ticks;
+        size_t told;           /* threads, by the last pass */
         unsigned char *buffer; /* for the iterator */
 };
 

@@ -12,6 +12,8 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
+#include <bpf/bpf_helpers.h>
+
 #define PF_KTHREAD 0x00200000
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -133,6 +135,10 @@ struct task_struct___cpu { /* until 5.15 */
         unsigned int cpu;
 };
 
+enum {
+        BPF_TASK_ITER_ALL_THREADS = 1,
+};
+
 struct seq_file;
 
 struct bpf_iter_meta {
@@ -147,3 +153,13 @@ struct bpf_iter__task {
 };
 
 #pragma clang attribute pop
+
+/* Functions of the kernel, from 6.7. */
+struct bpf_iter_task {
+        __u64 opaque[3];
+};
+
+extern int bpf_iter_task_new(struct bpf_iter_task *iterator, struct task_struct *task,
+                             unsigned int flags) __ksym __weak;
+extern struct task_struct *bpf_iter_task_next(struct bpf_iter_task *iterator) __ksym __weak;
+extern void bpf_iter_task_destroy(struct bpf_iter_task *iterator) __ksym __weak;

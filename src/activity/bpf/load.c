@@ -192,28 +192,36 @@ set_up(struct jk_activity *programs, const struct jk_activity_env *env,
         }
 }
 
+/* How much to try to load: less each time that it fails. */
+enum extent { ALL, WITHOUT_WALK, ESSENTIAL, EXTENT_MAX };
+
 static void
-keep_essential(struct jk_activity *programs)
+limit(struct jk_activity *programs, enum extent extent)
 {
         struct bpf_program *program;
 
+        if (extent >= WITHOUT_WALK)
+                bpf_program__set_autoload(programs->progs.jk_walk, false);
+        if (extent < ESSENTIAL)
+                return;
         bpf_object__for_each_program(program,
                                      programs->obj) if (program != programs->progs.jk_iterate &&
                                                         program != programs->progs.jk_exit)
                 bpf_program__set_autoload(program, false);
 }
 
-/* Attach whatever was loaded and attaches by itself: the flush program is run by hand. */
+/* Attach whatever was loaded and attaches by itself: two programs are run by hand. */
 static int
 attach(struct jk_activity *programs)
 {
         bpf_program__set_autoattach(programs->progs.jk_flush, false);
+        bpf_program__set_autoattach(programs->progs.jk_walk, false);
         return jk_activity__attach(programs);
 }
 
 static int
 try_load(const struct jk_activity_env *env, const struct jk_bpf_options *options, bool use_counters,
-         bool essential, struct jk_activity **ret_programs)
+         enum extent extent, struct jk_activity **ret_programs)
 {
         struct jk_activity *programs = jk_activity__open();
         int r;
@@ -222,8 +230,7 @@ try_load(const struct jk_activity_env *env, const struct jk_bpf_options *options
                 return -errno;
 
         set_up(programs, env, options, use_counters);
-        if (essential)
-                keep_essential(programs);
+        limit(programs, extent);
         r = jk_activity__load(programs);
         if (r == 0)
                 r = attach(programs);
@@ -240,24 +247,27 @@ int
 jk_bpf_load(const struct jk_activity_env *env, const struct jk_bpf_options *options,
             bool use_counters, struct jk_activity **ret_programs, struct jk_error *err)
 {
-        int r, again;
+        enum extent extent;
+        int r, code = 0;
 
         r = check_pid_namespace(err);
         if (r < 0)
                 return r;
 
         libbpf_set_print(log_libbpf);
-        r = try_load(env, options, use_counters, false, ret_programs);
-        if (r == 0)
-                return 0;
-        if (r == -EPERM)
-                return explain(r, err);
+        for (extent = ALL; extent < EXTENT_MAX; extent++) {
+                r = try_load(env, options, use_counters && extent < ESSENTIAL, extent,
+                             ret_programs);
+                if (r == 0 || r == -EPERM)
+                        break;
+                code = r;
+        }
+        if (r < 0)
+                return explain(r == -EPERM ? r : code, err);
 
-        again = try_load(env, options, false, true, ret_programs);
-        if (again < 0)
-                return explain(r, err);
-        jk_log_warning("bpf: not every program loads here (%s): CPU time after a task's exit, "
-                       "short-lived cgroups and hardware counters are not seen",
-                       strerror(-r));
+        if (extent == ESSENTIAL)
+                jk_log_warning("bpf: not every program loads here (%s): CPU time after a task's "
+                               "exit, short-lived cgroups and hardware counters are not seen",
+                               strerror(-code));
         return 0;
 }

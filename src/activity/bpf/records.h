@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
  *
- * What the BPF programs hand to user space: records of the task iterator (a stream of words and
- * records), events of the ring buffer, and the switches between the two sides. Included by both, so
- * it uses nothing but fixed-width types.
+ * What the BPF programs hand to user space: records of the task iterator, and events of the ring
+ * buffer. Included by both, so it uses nothing but fixed-width types.
  */
 #pragma once
 
@@ -27,16 +26,11 @@ struct jk_thread_id {
         jk_u64 start_ns; /* boottime clock; a thread that executes takes over its leader's */
 };
 
-/* The iterator's stream tells of a thread that did not run since the last iteration nothing but its
- * id, with this added to the address, which is even. */
-#define JK_IDLE 1
-
 enum jk_thread_state {
-        JK_THREAD_EXITED = 1 << 0,   /* it passed the exit tracepoint */
-        JK_THREAD_SETTLED = 1 << 1,  /* … and has left the CPU for good */
-        JK_THREAD_LAST = 1 << 2,     /* no thread of its process lives any more */
-        JK_THREAD_KERNEL = 1 << 3,   /* a kernel thread */
-        JK_THREAD_RESIDENT = 1 << 4, /* resident_pages is known */
+        JK_THREAD_SETTLED = 1 << 0,  /* it exited, and has left the CPU for good */
+        JK_THREAD_LAST = 1 << 1,     /* no thread of its process lives any more */
+        JK_THREAD_KERNEL = 1 << 2,   /* a kernel thread */
+        JK_THREAD_RESIDENT = 1 << 3, /* resident_pages is known */
 };
 
 /* One thread, cumulative since its birth, with the identity of its process. */
@@ -62,7 +56,8 @@ struct jk_thread_record {
 };
 
 enum jk_event_kind {
-        JK_EVENT_EXIT,           /* struct jk_exit_event */
+        JK_EVENT_SEEN,           /* struct jk_thread_event: it lives */
+        JK_EVENT_EXIT,           /* struct jk_thread_event */
         JK_EVENT_FREE,           /* struct jk_free_event */
         JK_EVENT_CGROUP_CREATED, /* struct jk_cgroup_path_event */
         JK_EVENT_CGROUP_REMOVED,
@@ -73,7 +68,7 @@ struct jk_event {
         jk_u32 length; /* of the path */
 };
 
-struct jk_exit_event {
+struct jk_thread_event {
         struct jk_event event;
         struct jk_thread_record thread;
 };

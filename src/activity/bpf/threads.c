@@ -11,10 +11,6 @@
 
 #include "base/array.h"
 
-/* An RCU grace period lies between a task's last switch and its last word; two seconds are plenty,
- * and what comes later is microseconds of CPU time. */
-#define LAST_WORD_MS 2000
-
 enum thread_status {
         THREAD_UNUSED,
         THREAD_ALIVE,
@@ -325,17 +321,6 @@ jk_threads_exited(struct jk_threads *table, const struct jk_thread_record *recor
         return 0;
 }
 
-bool
-jk_threads_idle(struct jk_threads *table, const struct jk_thread_id *id)
-{
-        struct jk_thread *thread = find_thread(table, id);
-
-        if (!thread)
-                return false;
-        thread->stamp_ms = table->stamp_ms;
-        return true;
-}
-
 void
 jk_threads_gone(struct jk_threads *table, const struct jk_free_event *event)
 {
@@ -366,7 +351,7 @@ jk_threads_settle(struct jk_threads *table)
                 if (thread->status == THREAD_UNUSED || thread->stamp_ms == table->stamp_ms)
                         continue;
                 waited_for = thread->status == THREAD_EXITED &&
-                             table->stamp_ms - thread->stamp_ms < LAST_WORD_MS;
+                             table->stamp_ms - thread->stamp_ms < JK_LAST_WORD_MS;
                 if (!waited_for)
                         remove_thread(table, thread);
         }

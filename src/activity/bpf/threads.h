@@ -47,18 +47,19 @@ void jk_threads_free(struct jk_threads *table);
 /* A tick begins, at this time of a monotonic clock. */
 void jk_threads_begin(struct jk_threads *table, uint64_t now_ms, bool baseline);
 
-/* A thread was seen by the iterator, or passed the exit tracepoint: 0 or -ENOMEM. */
+/* A thread was seen alive, or passed the exit tracepoint: 0 or -ENOMEM. */
 int jk_threads_seen(struct jk_threads *table, const struct jk_thread_record *record);
 int jk_threads_exited(struct jk_threads *table, const struct jk_thread_record *record);
-
-/* A thread did not run. Whether it is known: if not, a whole record has to be asked for. */
-bool jk_threads_idle(struct jk_threads *table, const struct jk_thread_id *id);
 
 /* A thread is gone, with its final CPU time. */
 void jk_threads_gone(struct jk_threads *table, const struct jk_free_event *event);
 
-/* The iteration is complete and the events that were there after it are read: drop the threads that
- * it did not show. One whose exit was announced is given two seconds for its last word. */
+/* An RCU grace period lies between a thread's last switch and its last word; two seconds are
+ * plenty, and what comes later is microseconds of CPU time. */
+#define JK_LAST_WORD_MS 2000
+
+/* A pass showed all threads, and the events that were there after it are read: drop those that it
+ * did not show. One whose exit was announced is given time for its last word. */
 void jk_threads_settle(struct jk_threads *table);
 
 /* Append what happened to the sample and start anew: 0 or -ENOMEM (what did not fit is appended
