@@ -163,7 +163,7 @@ exec_failure(struct jk_stat_child *child, const char *name, int failure)
         int64_t unused;
 
         jk_stat_child_reap(child, &unused);
-        jk_stat_child_clean_up(child);
+        jk_stat_cgroup_remove(&child->cgroup);
         fprintf(stderr, "joulekeeper stat: %s: %s\n", name, strerror(failure));
         return failure == ENOENT ? 127 : 126;
 }
@@ -198,13 +198,13 @@ conclude(struct jk_engine *engine, struct jk_stat_child *child, const struct jk_
                 return r;
 
         snapshot = jk_shelf_take(jk_engine_shelf(engine));
-        r = jk_stat_account(base, snapshot, child->cgroup, cpu_ns, elapsed_ns, &result);
+        r = jk_stat_account(base, snapshot, child->cgroup.path, cpu_ns, elapsed_ns, &result);
         jk_shelf_put_back(jk_engine_shelf(engine), snapshot);
         if (r < 0)
                 return jk_fail(err, r, "out of memory");
 
         result.wait_status = status;
-        result.still_running = jk_stat_child_clean_up(child);
+        result.still_running = jk_stat_cgroup_remove(&child->cgroup);
         *ret_result = result;
         return 0;
 }
@@ -233,7 +233,7 @@ run_once(struct jk_engine *engine, const struct stat_options *given, char *argv[
                 return JK_EXIT_FAILURE;
         }
 
-        *no_cgroup = child.no_cgroup;
+        *no_cgroup = child.cgroup.missing;
         started_ns = jk_monotonic_ns();
         r = jk_stat_child_go(&child);
         if (r > 0)

@@ -1,15 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the files of `joulekeeper stat` share: stat.c runs the repetitions, stat-child.c the
- * command, stat-account.c finds its energy in the books, stat-print.c shows it.
+ * command, in a cgroup that stat-cgroup.c makes; stat-account.c finds its energy in the books,
+ * stat-print.c shows it.
  */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
 
 #include "engine/engine.h"
+
+/* ---- the command's cgroup (stat-cgroup.c) ---- */
+
+/* Made so that every descendant is seen. Paths are relative to the mount. */
+struct jk_stat_cgroup {
+        int mount_fd;
+        char path[PATH_MAX]; /* empty if none could be made, and then why */
+        char parent[PATH_MAX];
+        struct jk_error missing;
+};
+
+#define JK_STAT_NO_CGROUP                                                                          \
+        {                                                                                          \
+                .mount_fd = -1                                                                     \
+        }
+
+/* Make a cgroup below own_cgroup (NULL: it is not known) in the hierarchy mounted at root/mount,
+ * move the process there, and remove what a killed stat has left beside it. */
+void jk_stat_cgroup_make(struct jk_stat_cgroup *cgroup, const char *root, const char *mount,
+                         const char *own_cgroup, pid_t pid);
+
+/* Remove it, moving what still runs there back to the parent: how many processes that were. Takes
+ * up to half a second, where the kernel does not let go sooner of what has ended. */
+size_t jk_stat_cgroup_remove(struct jk_stat_cgroup *cgroup);
 
 /* ---- the command (stat-child.c) ---- */
 
@@ -21,13 +47,7 @@ struct jk_stat_child {
         int status;    /* of wait, once it has ended and is reaped */
         bool reaped;
         int64_t cpu_before_ns; /* of all children reaped before it */
-
-        /* the cgroup made for it, so that every descendant is seen: relative to the mount; empty if
-         * none could be made, and then why */
-        int mount_fd;
-        char cgroup[4096];
-        char parent[4096];
-        struct jk_error no_cgroup;
+        struct jk_stat_cgroup cgroup;
 };
 
 /* Fork; the child waits for jk_stat_child_go(). own_cgroup: path of this process' cgroup in the
@@ -43,10 +63,6 @@ void jk_stat_child_reap_ended(struct jk_stat_child *child);
 
 /* Reap it: its wait status, and CPU time of itself and all descendants that were waited for. */
 int jk_stat_child_reap(struct jk_stat_child *child, int64_t *ret_cpu_ns);
-
-/* Remove its cgroup, moving what still runs there back to the parent: how many processes that were.
- */
-size_t jk_stat_child_clean_up(struct jk_stat_child *child);
 
 /* ---- one run's figures (stat-account.c) ---- */
 

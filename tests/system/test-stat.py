@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """stat: what a command cost, however it is built, ends, or is interrupted."""
 
+import contextlib
 import json
 import os
 import pwd
@@ -12,7 +13,7 @@ import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-from support import BINARY, Skip, case, run_cases, scratch_directory  # noqa: E402
+from support import BINARY, Skip, case, run_cases, scratch_directory, wait_until  # noqa: E402
 
 BURN = "import time\nend = time.process_time() + {0}\nwhile time.process_time() < end: pass\n"
 
@@ -34,6 +35,19 @@ def left_over_cgroups():
     """Of commands that have ended: other runs of stat on this machine are no fault of ours."""
     return [path for path in Path("/sys/fs/cgroup").rglob("joulekeeper-stat-*")
             if not Path("/proc", path.name.rpartition("-")[2]).exists()]
+
+
+def stat_cgroup_directory():
+    """Where stat makes cgroups: told by a command in one."""
+    done = stat("--", "cat", "/proc/self/cgroup")
+    for line in done.stdout.splitlines():
+        _, controllers, path = line.split(":", 2)
+        if "joulekeeper-stat-" in path:
+            name = controllers.removeprefix("name=") or "unified"
+            for mount in (Path("/sys/fs/cgroup", name), Path("/sys/fs/cgroup")):
+                if Path(mount, "cgroup.procs").exists():
+                    return mount / Path(path).parent.relative_to("/")
+    raise Skip("stat cannot make a cgroup here")
 
 
 @case
@@ -157,8 +171,10 @@ def repetitions_give_mean_and_standard_error():
 
 def signalled(script, number):
     """stat with a command, sent a signal; its exit status."""
+    # A shell cannot trap what it was started to ignore, as jobs in the background are.
     process = subprocess.Popen([BINARY, "stat", "--", "sh", "-c", script],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
     output, errors = process.communicate(timeout=20)
@@ -212,15 +228,37 @@ def an_output_that_cannot_be_written_is_told():
 
 @case
 def killed_it_leaves_the_command_to_itself():
-    process = subprocess.Popen([BINARY, "stat", "--", "sh", "-c", "echo ready; sleep 1; echo done"],
+    process = subprocess.Popen([BINARY, "stat", "--", "sh", "-c", "echo $$; sleep 1; echo done"],
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert process.stdout.readline() == "ready\n"
+    command = int(process.stdout.readline())
     process.kill()
     assert process.stdout.read() == "done\n"
     process.wait()
-    time.sleep(0.2)
-    for path in left_over_cgroups():  # nobody was left to remove it
-        path.rmdir()
+    wait_until(lambda: not Path(f"/proc/{command}").exists(), "the command ends")
+    # Nobody was left to remove its cgroup, and the kernel lets go of it only after a while.
+    wait_until(lambda: stat("--", "true").returncode == 0 and left_over_cgroups() == [],
+               "a later stat removes the cgroup")
+
+
+@case
+def a_process_number_that_came_again_is_no_obstacle():
+    """In a namespace of its own, where the command's process is number 2."""
+    if os.geteuid() != 0:
+        raise Skip("needs root, to make a cgroup")
+    stale = stat_cgroup_directory() / "joulekeeper-stat-2"
+    with contextlib.suppress(FileExistsError):
+        stale.mkdir()
+    with scratch_directory() as folder:
+        file = Path(folder, "report.json")
+        done = subprocess.run(
+            ["unshare", "--pid", "--fork", "--mount-proc", BINARY, "stat", "--activity=proc",
+             "--json", "-o", file, "--", "sh", "-c", "echo $$; cat /proc/self/cgroup"],
+            capture_output=True, text=True, timeout=60, check=True)
+        report = json.loads(file.read_text())
+    number, _, cgroups = done.stdout.partition("\n")
+    assert number == "2" and "/joulekeeper-stat-2" in cgroups, done
+    assert not any("cgroup" in note for note in report["notes"]), report["notes"]
+    assert not stale.exists()
 
 
 @case
