@@ -26,7 +26,8 @@ tree_make(struct tree *tree)
         struct jk_error err;
 
         snprintf(tree->path, sizeof tree->path, "/tmp/jk-tree-XXXXXX");
-        if (!mkdtemp(tree->path) || jk_root_open(tree->path, &tree->root, &err) < 0)
+        if (!mkdtemp(tree->path) || chmod(tree->path, 0755) < 0 ||
+            jk_root_open(tree->path, &tree->root, &err) < 0)
                 abort();
 }
 

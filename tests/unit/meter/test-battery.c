@@ -46,7 +46,7 @@ with_tree(void (*test)(struct tree *tree, struct bench *bench))
         tree_make(&tree);
         test(&tree, &bench);
         bench_close(&bench);
-        tree_remove(&tree);
+        tree_destroy(&tree);
 }
 
 static void
@@ -156,7 +156,7 @@ check_zero(struct tree *tree, struct bench *bench)
         tree_write(tree, BAT0 "current_now", "-1500000\n"); /* 1.5 A at 12 V */
         tree_write(tree, BAT0 "voltage_now", "12000000\n");
         assert_int_equal(draw_uj(bench), 18000000);
-        tree_delete(tree, BAT0 "power_now");
+        tree_remove(tree, BAT0 "power_now");
         draw_uj(bench);
         assert_int_equal(draw_uj(bench), 18000000);
 }
@@ -227,7 +227,7 @@ check_vanishing(struct tree *tree, struct bench *bench)
         assert_int_equal(draw_uj(bench), 14000000);
 
         /* Half of the draw is not the draw; and the set shall open it anew. */
-        tree_delete(tree, "sys/class/power_supply/BAT1");
+        tree_remove(tree, "sys/class/power_supply/BAT1");
         assert_int_equal(bench_tick(bench), -ENODEV);
         assert_int_equal(bench_reading(bench, "battery")->flags, 0);
         bench_close(bench);
@@ -248,7 +248,7 @@ check_without_power(struct tree *tree, struct bench *bench)
         assert_int_equal(bench_open(bench, tree, &jk_meter_battery), -ENODEV);
 
         put_battery(tree, BAT0, "Discharging\n", "1\n");
-        tree_delete(tree, BAT0 "power_now");
+        tree_remove(tree, BAT0 "power_now");
         assert_int_equal(bench_open(bench, tree, &jk_meter_battery), -ENODEV);
         assert_non_null(strstr(bench->err.message, "BAT0 has neither"));
 }

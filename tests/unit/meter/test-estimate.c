@@ -65,7 +65,7 @@ with_guest(void (*test)(struct tree *tree, struct bench *bench))
         assert_int_equal(bench_open(&bench, &tree, &jk_meter_estimate), 0);
         test(&tree, &bench);
         bench_close(&bench);
-        tree_remove(&tree);
+        tree_destroy(&tree);
 }
 
 static void
@@ -268,7 +268,7 @@ bare_metal_has_a_zone_per_package(void **state)
                 assert_true(fabs((double)bench_uj(&bench, bench.zones[i].zone.name) -
                                  2 * 2e6 * row->max_w) < 2);
         bench_close(&bench);
-        tree_remove(&tree);
+        tree_destroy(&tree);
 }
 
 static void
@@ -300,7 +300,7 @@ unreadable_cpuinfo_is_explained(void **state)
         assert_non_null(strstr(bench.err.message, "proc/cpuinfo"));
         tree_write_unreadable(&tree, "proc/cpuinfo");
         assert_true(bench_open(&bench, &tree, &jk_meter_estimate) < 0);
-        tree_delete(&tree, "proc/cpuinfo");
+        tree_remove(&tree, "proc/cpuinfo");
 
         for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++) {
                 tree_write(&tree, "proc/cpuinfo", "%s", garbage[i]);
@@ -309,7 +309,7 @@ unreadable_cpuinfo_is_explained(void **state)
                 else
                         assert_non_null(strstr(bench.err.message, "lists no processor"));
         }
-        tree_remove(&tree);
+        tree_destroy(&tree);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -40,7 +40,7 @@ with_tree(void (*test)(struct tree *tree, struct bench *bench))
         tree_make(&tree);
         test(&tree, &bench);
         bench_close(&bench);
-        tree_remove(&tree);
+        tree_destroy(&tree);
 }
 
 /* The zones' tree as the set would make it. */
@@ -281,7 +281,7 @@ check_unreadable(struct tree *tree, struct bench *bench)
         assert_int_equal(bench_tick(bench), -EISDIR);
         assert_int_equal(bench_reading(bench, "ina226-0")->flags, 0);
 
-        tree_delete(tree, HWMON0 "power1_input");
+        tree_remove(tree, HWMON0 "power1_input");
         tree_write(tree, HWMON0 "power1_input", "3000000\n");
         tick_twice(bench);
         assert_int_equal(bench_uj(bench, "ina226-0"), 3000000);
@@ -335,7 +335,7 @@ check_vanishing(struct tree *tree, struct bench *bench)
         assert_int_equal(bench_open(bench, tree, &jk_meter_hwmon), 0);
         tick_twice(bench);
 
-        tree_delete(tree, "sys/class/hwmon/hwmon0");
+        tree_remove(tree, "sys/class/hwmon/hwmon0");
         assert_int_equal(bench_tick(bench), -ENODEV);
         assert_int_equal(bench_uj(bench, "ina226-0"), -1);
         assert_int_equal(bench_uj(bench, "package-0"), 60000000);
@@ -359,7 +359,7 @@ check_sleep(struct tree *tree, struct bench *bench)
         assert_int_equal(bench_uj(bench, "gpu-0"), 9000000);
 
         tree_write(tree, HWMON0 "device/power/runtime_status", "suspended\n");
-        tree_delete(tree, HWMON0 "power1_average"); /* reading it would be a failure */
+        tree_remove(tree, HWMON0 "power1_average"); /* reading it would be a failure */
         assert_int_equal(bench_tick(bench), 0);
         assert_int_equal(bench_reading(bench, "gpu-0")->flags, 0);
 }

@@ -40,7 +40,7 @@ teardown(void **state)
         struct fixture *f = *state;
 
         jk_meters_close(f->meters);
-        tree_remove(&f->tree);
+        tree_destroy(&f->tree);
         free(f);
         return 0;
 }

@@ -40,7 +40,7 @@ teardown(void **state)
         struct fixture *f = *state;
 
         jk_meters_close(f->meters);
-        tree_remove(&f->tree);
+        tree_destroy(&f->tree);
         free(f);
         return 0;
 }
@@ -434,7 +434,7 @@ a_driver_that_goes_and_comes_keeps_the_zones(void **state)
         open_meters(f);
         read_after(f, 0);
         tree_write(&f->tree, POWERCAP "intel-rapl:0/energy_uj", "%s", "");
-        tree_delete(&f->tree, POWERCAP "intel-rapl:0");
+        tree_remove(&f->tree, POWERCAP "intel-rapl:0");
         for (int n = 0; n < 10; n++) {
                 read_after(f, S);
                 assert_int_equal(reading_of(f, "package-0")->flags, 0);
