@@ -40,86 +40,58 @@ figure_of(const struct jk_stat_report *report,
         };
 }
 
-/* ---- the figures ---- */
+/* ---- the figures: of a zone, or of the whole run ---- */
+
+#define WHOLE SIZE_MAX
 
 static double
-zone_command(const struct jk_stat_result *r, size_t z)
+command_j(const struct jk_stat_result *r, size_t z)
 {
-        return z < r->n_zones ? r->zones[z].command_j : 0;
+        return z == WHOLE ? r->command_j : z < r->n_zones ? r->zones[z].command_j : 0;
 }
 
 static double
-zone_machine(const struct jk_stat_result *r, size_t z)
+machine_j(const struct jk_stat_result *r, size_t z)
 {
-        return z < r->n_zones ? r->zones[z].machine_j : 0;
+        return z == WHOLE ? r->machine_j : z < r->n_zones ? r->zones[z].machine_j : 0;
 }
 
 static double
-zone_idle(const struct jk_stat_result *r, size_t z)
+idle_j(const struct jk_stat_result *r, size_t z)
 {
-        return z < r->n_zones ? r->zones[z].idle_j : 0;
+        return z == WHOLE ? r->idle_j : z < r->n_zones ? r->zones[z].idle_j : 0;
 }
 
 static double
-zone_uncertainty(const struct jk_stat_result *r, size_t z)
+uncertainty_pct(const struct jk_stat_result *r, size_t z)
 {
-        return z < r->n_zones ? r->zones[z].uncertainty_pct : NAN;
+        return z == WHOLE ? r->uncertainty_pct : z < r->n_zones ? r->zones[z].uncertainty_pct : NAN;
 }
 
 static double
-total_command(const struct jk_stat_result *r, size_t z)
-{
-        (void)z;
-        return r->command_j;
-}
-
-static double
-total_machine(const struct jk_stat_result *r, size_t z)
-{
-        (void)z;
-        return r->machine_j;
-}
-
-static double
-total_idle(const struct jk_stat_result *r, size_t z)
-{
-        (void)z;
-        return r->idle_j;
-}
-
-static double
-total_uncertainty(const struct jk_stat_result *r, size_t z)
-{
-        (void)z;
-        return r->uncertainty_pct;
-}
-
-static double
-seconds(const struct jk_stat_result *r, size_t z)
+elapsed_s(const struct jk_stat_result *r, size_t z)
 {
         (void)z;
         return r->elapsed_s;
 }
 
 static double
-cpu_seconds(const struct jk_stat_result *r, size_t z)
+cpu_s(const struct jk_stat_result *r, size_t z)
 {
         (void)z;
         return r->cpu_s;
 }
 
 static double
-average_watts(const struct jk_stat_result *r, size_t z)
+average_w(const struct jk_stat_result *r, size_t z)
 {
-        (void)z;
-        return r->elapsed_s > 0 ? r->command_j / r->elapsed_s : 0;
+        return r->elapsed_s > 0 ? command_j(r, z) / r->elapsed_s : 0;
 }
 
 static double
 joules_per_cpu_second(const struct jk_stat_result *r, size_t z)
 {
-        (void)z;
-        return r->cpu_s > 0 ? r->command_j / r->cpu_s : NAN;
+        return r->cpu_s > 0 ? command_j(r, z) / r->cpu_s : NAN;
 }
 
 /* ---- the table ---- */
@@ -137,29 +109,25 @@ print_joules(FILE *out, double joules, int width, const struct jk_glyphs *glyphs
 
 static void
 print_row(FILE *out, const struct jk_stat_report *report, const char *name, const char *provenance,
-          double (*command)(const struct jk_stat_result *, size_t),
-          double (*machine)(const struct jk_stat_result *, size_t),
-          double (*idle)(const struct jk_stat_result *, size_t),
-          double (*uncertainty)(const struct jk_stat_result *, size_t), size_t zone,
-          const struct jk_glyphs *glyphs)
+          size_t zone, const struct jk_glyphs *glyphs)
 {
-        struct figure command_j = figure_of(report, command, zone);
-        double uncertainty_pct = figure_of(report, uncertainty, zone).mean;
+        struct figure command = figure_of(report, command_j, zone);
+        double uncertainty = figure_of(report, uncertainty_pct, zone).mean;
 
         fprintf(out, "  %-16s", name);
-        print_joules(out, command_j.mean, 12, glyphs);
-        if (isnan(uncertainty_pct))
+        print_joules(out, command.mean, 12, glyphs);
+        if (isnan(uncertainty))
                 fprintf(out, "  %8s", "");
         else
-                fprintf(out, "  %s%3.0f %%%*s", glyphs->plusminus, uncertainty_pct,
+                fprintf(out, "  %s%3.0f %%%*s", glyphs->plusminus, uncertainty,
                         strlen(glyphs->plusminus) > 2 ? 1 : 2, "");
-        if (!isnan(command_j.standard_error)) {
+        if (!isnan(command.standard_error)) {
                 fprintf(out, " (");
-                print_joules(out, command_j.standard_error, 9, glyphs);
+                print_joules(out, command.standard_error, 9, glyphs);
                 fprintf(out, ")");
         }
-        print_joules(out, figure_of(report, machine, zone).mean, 13, glyphs);
-        print_joules(out, figure_of(report, idle, zone).mean, 13, glyphs);
+        print_joules(out, figure_of(report, machine_j, zone).mean, 13, glyphs);
+        print_joules(out, figure_of(report, idle_j, zone).mean, 13, glyphs);
         fprintf(out, "   %s\n", provenance);
 }
 
@@ -168,7 +136,7 @@ print_measure(FILE *out, const struct jk_stat_report *report, const char *label,
               double (*value)(const struct jk_stat_result *, size_t),
               const struct jk_glyphs *glyphs)
 {
-        struct figure figure = figure_of(report, value, 0);
+        struct figure figure = figure_of(report, value, WHOLE);
 
         if (isnan(figure.mean))
                 return;
@@ -194,7 +162,7 @@ static void
 print_unseen_zones(FILE *out, const struct jk_stat_report *report)
 {
         for (size_t z = 0; z < report->results[0].n_zones; z++)
-                if (figure_of(report, zone_machine, z).mean == 0)
+                if (figure_of(report, machine_j, z).mean == 0)
                         fprintf(out,
                                 "  note: %s was not read in so short a time: its 0 J says nothing; "
                                 "let it run longer\n",
@@ -259,19 +227,17 @@ jk_stat_print_table(FILE *out, const struct jk_stat_report *report)
 
                 snprintf(name, sizeof name, "%s%s", zone->counted ? "" : "  ", zone->name);
                 n_counted += zone->counted;
-                print_row(out, report, name, jk_provenance_name(zone->provenance), zone_command,
-                          zone_machine, zone_idle, zone_uncertainty, z, glyphs);
+                print_row(out, report, name, jk_provenance_name(zone->provenance), z, glyphs);
         }
         if (n_counted > 1)
-                print_row(out, report, "total", "", total_command, total_machine, total_idle,
-                          total_uncertainty, 0, glyphs);
+                print_row(out, report, "total", "", WHOLE, glyphs);
         if (first->n_zones > 0)
                 fputc('\n', out);
 
-        print_measure(out, report, "elapsed", "s", seconds, glyphs);
-        print_measure(out, report, "CPU time", "s", cpu_seconds, glyphs);
+        print_measure(out, report, "elapsed", "s", elapsed_s, glyphs);
+        print_measure(out, report, "CPU time", "s", cpu_s, glyphs);
         if (first->n_zones > 0) {
-                print_measure(out, report, "average power", "W", average_watts, glyphs);
+                print_measure(out, report, "average power", "W", average_w, glyphs);
                 print_measure(out, report, "per CPU second", "J", joules_per_cpu_second, glyphs);
         }
         fputc('\n', out);
@@ -319,10 +285,10 @@ zone_object(const struct jk_stat_report *report, size_t z)
         json_object_set_new(object, "provenance",
                             json_string(jk_provenance_name(zone->provenance)));
         json_object_set_new(object, "counted", json_boolean(zone->counted));
-        put_figure(object, "command_joules", report, zone_command, z);
-        put_figure(object, "machine_joules", report, zone_machine, z);
-        put_figure(object, "idle_joules", report, zone_idle, z);
-        put_figure(object, "uncertainty_pct", report, zone_uncertainty, z);
+        put_figure(object, "command_joules", report, command_j, z);
+        put_figure(object, "machine_joules", report, machine_j, z);
+        put_figure(object, "idle_joules", report, idle_j, z);
+        put_figure(object, "uncertainty_pct", report, uncertainty_pct, z);
         return object;
 }
 
@@ -356,14 +322,14 @@ jk_stat_print_json(FILE *out, const struct jk_stat_report *report)
 
         json_object_set_new(object, "command", command);
         json_object_set_new(object, "runs", json_integer((json_int_t)report->n_results));
-        put_figure(object, "elapsed_seconds", report, seconds, 0);
-        put_figure(object, "cpu_seconds", report, cpu_seconds, 0);
-        put_figure(object, "joules", report, total_command, 0);
-        put_figure(object, "uncertainty_pct", report, total_uncertainty, 0);
-        put_figure(object, "machine_joules", report, total_machine, 0);
-        put_figure(object, "machine_idle_joules", report, total_idle, 0);
-        put_figure(object, "average_watts", report, average_watts, 0);
-        put_figure(object, "joules_per_cpu_second", report, joules_per_cpu_second, 0);
+        put_figure(object, "elapsed_seconds", report, elapsed_s, WHOLE);
+        put_figure(object, "cpu_seconds", report, cpu_s, WHOLE);
+        put_figure(object, "joules", report, command_j, WHOLE);
+        put_figure(object, "uncertainty_pct", report, uncertainty_pct, WHOLE);
+        put_figure(object, "machine_joules", report, machine_j, WHOLE);
+        put_figure(object, "machine_idle_joules", report, idle_j, WHOLE);
+        put_figure(object, "average_watts", report, average_w, WHOLE);
+        put_figure(object, "joules_per_cpu_second", report, joules_per_cpu_second, WHOLE);
         json_object_set_new(object, "zones", zones);
         json_object_set_new(object, "notes", notes_array(report));
 
