@@ -77,22 +77,6 @@ provenance_of(const json_t *object)
         return JK_MODELLED; /* of what is not known, believe the least */
 }
 
-static int
-put_string(struct jk_snapshot *snapshot, const char *string, uint32_t *ret_offset)
-{
-        size_t length = strlen(string) + 1;
-        int r = jk_array_grow(&snapshot->strings, &snapshot->strings_capacity,
-                              snapshot->strings_length + length);
-
-        if (r < 0)
-                return r;
-
-        memcpy(snapshot->strings + snapshot->strings_length, string, length);
-        *ret_offset = (uint32_t)snapshot->strings_length;
-        snapshot->strings_length += length;
-        return 0;
-}
-
 /* ---- replies ---- */
 
 static int
@@ -289,9 +273,9 @@ read_account(struct jk_snapshot *snapshot, enum jk_dimension dimension, const js
                 .resident_bytes = count_of(json, "resident_bytes"),
                 .threads = (uint32_t)count_of(json, "threads"),
         };
-        r = put_string(snapshot, string_of(json, "name"), &entry->name);
+        r = jk_snapshot_add_string(snapshot, string_of(json, "name"), &entry->name);
         if (r == 0)
-                r = put_string(snapshot, string_of(json, "cgroup"), &entry->cgroup);
+                r = jk_snapshot_add_string(snapshot, string_of(json, "cgroup"), &entry->cgroup);
         if (r == 0)
                 r = read_energy(snapshot, json, &entry->energy);
         return r;
@@ -330,9 +314,9 @@ read_left_out(struct jk_snapshot *snapshot, enum jk_dimension dimension, const j
                 .provenance = snapshot->machine_provenance,
         };
         snprintf(name, sizeof name, "%llu others", (unsigned long long)count_of(json, "count"));
-        r = put_string(snapshot, name, &entry->name);
+        r = jk_snapshot_add_string(snapshot, name, &entry->name);
         if (r == 0)
-                r = put_string(snapshot, "", &entry->cgroup);
+                r = jk_snapshot_add_string(snapshot, "", &entry->cgroup);
         if (r == 0)
                 r = read_energy(snapshot, json, &entry->energy);
         return r;

@@ -10,23 +10,6 @@
 #include "base/array.h"
 #include "ledger/ledger-internal.h"
 
-static int
-put_string(struct jk_snapshot *snapshot, const char *string, uint32_t *ret_offset)
-{
-        size_t length = strlen(string) + 1;
-        int r;
-
-        r = jk_array_grow(&snapshot->strings, &snapshot->strings_capacity,
-                          snapshot->strings_length + length);
-        if (r < 0)
-                return r;
-
-        memcpy(snapshot->strings + snapshot->strings_length, string, length);
-        *ret_offset = (uint32_t)snapshot->strings_length;
-        snapshot->strings_length += length;
-        return 0;
-}
-
 /* ---- zones ---- */
 
 /* Which zones add up, over all that was ever read: a zone that is silent now still counts. */
@@ -164,7 +147,7 @@ publish_account(struct jk_ledger *ledger, const struct jk_sample *sample,
         *entry = account->entry;
         r = put_row(ledger, book, slot, snapshot, &entry->energy);
         if (r == 0)
-                r = put_string(snapshot, name, &entry->name);
+                r = jk_snapshot_add_string(snapshot, name, &entry->name);
         if (r < 0)
                 return r;
 
@@ -326,7 +309,7 @@ jk_ledger_publish(struct jk_ledger *ledger, const struct jk_sample *sample,
         int r;
 
         find_outermost(ledger, sample);
-        r = put_string(snapshot, "", &empty);
+        r = jk_snapshot_add_string(snapshot, "", &empty);
         if (r == 0)
                 r = publish_zones(ledger, sample, snapshot);
         if (r == 0)

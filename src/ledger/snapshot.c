@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 static const char *const dimension_names[JK_DIMENSION_MAX] = {
         [JK_DIMENSION_TASK] = "task",
         [JK_DIMENSION_CGROUP] = "cgroup",
@@ -45,6 +47,22 @@ const char *
 jk_machine_account_name(enum jk_machine_account account)
 {
         return account < JK_MACHINE_ACCOUNT_MAX ? machine_account_names[account] : "invalid";
+}
+
+int
+jk_snapshot_add_string(struct jk_snapshot *snapshot, const char *string, uint32_t *ret_offset)
+{
+        size_t length = strlen(string) + 1;
+        int r = jk_array_grow(&snapshot->strings, &snapshot->strings_capacity,
+                              snapshot->strings_length + length);
+
+        if (r < 0)
+                return r;
+
+        memcpy(snapshot->strings + snapshot->strings_length, string, length);
+        *ret_offset = (uint32_t)snapshot->strings_length;
+        snapshot->strings_length += length;
+        return 0;
 }
 
 int

@@ -155,6 +155,9 @@ jk_snapshot_string(const struct jk_snapshot *snapshot, uint32_t offset)
         return snapshot->strings + offset;
 }
 
+/* While it is being filled: the offset by which its entries may name the string. */
+int jk_snapshot_add_string(struct jk_snapshot *snapshot, const char *string, uint32_t *ret_offset);
+
 /* n_zones values; NULL where there are no zones. */
 static inline const int64_t *
 jk_entry_part_uj(const struct jk_snapshot *snapshot, const struct jk_entry *entry, size_t part)
