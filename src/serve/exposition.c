@@ -209,6 +209,31 @@ prepare_accounts(const struct jk_request *request)
                                      JK_DIMENSION_CGROUP, request->metrics_cgroups);
 }
 
+/* The zone gauges differ in nothing but the number they show. */
+static void
+emit_zones(struct jk_exposition *out)
+{
+        for (size_t z = 0; z < out->snapshot->n_zones; z++) {
+                const struct jk_zone_entry *zone = &out->snapshot->zones[z];
+                double value = out->metric->of_zone(zone);
+
+                if (!isfinite(value))
+                        continue;
+                jk_labels_clear(out);
+                jk_label(out, "zone", zone->zone.name);
+                jk_sample_double(out, value);
+        }
+}
+
+static void
+emit(struct jk_exposition *out)
+{
+        if (out->metric->of_zone)
+                emit_zones(out);
+        else
+                out->metric->emit(out);
+}
+
 void
 jk_metrics_render(const struct jk_request *request, bool openmetrics, struct jk_text *body)
 {
@@ -231,7 +256,7 @@ jk_metrics_render(const struct jk_request *request, bool openmetrics, struct jk_
                 out.metric = &jk_metrics[i];
                 out.headed = false;
                 jk_labels_clear(&out);
-                out.metric->emit(&out);
+                emit(&out);
         }
         if (openmetrics)
                 jk_text_string(body, "# EOF\n");

@@ -98,32 +98,10 @@ zone_info(struct jk_exposition *out)
         }
 }
 
-/* The zone gauges differ in nothing but the number they show; NaN is left out. */
-static void
-each_zone(struct jk_exposition *out, double (*value)(const struct jk_zone_entry *zone))
-{
-        const struct jk_snapshot *snapshot = out->snapshot;
-
-        for (size_t z = 0; z < snapshot->n_zones; z++) {
-                double v = value(&snapshot->zones[z]);
-
-                if (!isfinite(v))
-                        continue;
-                zone_label(out, &snapshot->zones[z]);
-                jk_sample_double(out, v);
-        }
-}
-
 static double
 watts_of(const struct jk_zone_entry *zone)
 {
         return zone->seen ? zone->watts : NAN;
-}
-
-static void
-zone_watts(struct jk_exposition *out)
-{
-        each_zone(out, watts_of);
 }
 
 static double
@@ -132,22 +110,10 @@ idle_of(const struct jk_zone_entry *zone)
         return zone->idle.power_w;
 }
 
-static void
-zone_idle_watts(struct jk_exposition *out)
-{
-        each_zone(out, idle_of);
-}
-
 static double
 idle_error_of(const struct jk_zone_entry *zone)
 {
         return isfinite(zone->idle.power_w) ? zone->idle.error_w : NAN;
-}
-
-static void
-zone_idle_error_watts(struct jk_exposition *out)
-{
-        each_zone(out, idle_error_of);
 }
 
 static double
@@ -156,34 +122,16 @@ limit_of(const struct jk_zone_entry *zone)
         return zone->zone.limit_w;
 }
 
-static void
-zone_limit_watts(struct jk_exposition *out)
-{
-        each_zone(out, limit_of);
-}
-
 static double
 uncertainty_of(const struct jk_zone_entry *zone)
 {
         return zone->zone.uncertainty_pct / 100;
 }
 
-static void
-zone_uncertainty(struct jk_exposition *out)
-{
-        each_zone(out, uncertainty_of);
-}
-
 static double
 share_uncertainty_of(const struct jk_zone_entry *zone)
 {
         return zone->uncertainty_pct / 100;
-}
-
-static void
-zone_share_uncertainty(struct jk_exposition *out)
-{
-        each_zone(out, share_uncertainty_of);
 }
 
 static void
@@ -256,18 +204,19 @@ const struct jk_metric jk_metrics[] = {
           "Energy of a zone since the agent started. Zones may lie inside each other.",
           zone_joules },
         { "joulekeeper_zone_watts", JK_METRIC_GAUGE, "watts", "zone",
-          "Power of a zone over its last reading; absent where it was not read.", zone_watts },
+          "Power of a zone over its last reading; absent where it was not read.",
+          .of_zone = watts_of },
         { "joulekeeper_zone_idle_watts", JK_METRIC_GAUGE, "watts", "zone",
-          "Power of a zone when nothing runs, as learned or known.", zone_idle_watts },
+          "Power of a zone when nothing runs, as learned or known.", .of_zone = idle_of },
         { "joulekeeper_zone_idle_error_watts", JK_METRIC_GAUGE, "watts", "zone",
-          "One standard deviation of the idle power.", zone_idle_error_watts },
+          "One standard deviation of the idle power.", .of_zone = idle_error_of },
         { "joulekeeper_zone_limit_watts", JK_METRIC_GAUGE, "watts", "zone",
-          "Power limit in force, where the zone has one.", zone_limit_watts },
+          "Power limit in force, where the zone has one.", .of_zone = limit_of },
         { "joulekeeper_zone_uncertainty_ratio", JK_METRIC_GAUGE, "ratio", "zone",
-          "One standard deviation of a zone's energy.", zone_uncertainty },
+          "One standard deviation of a zone's energy.", .of_zone = uncertainty_of },
         { "joulekeeper_zone_share_uncertainty_ratio", JK_METRIC_GAUGE, "ratio", "zone",
           "One standard deviation of an account's share of a zone, the meter's error included.",
-          zone_share_uncertainty },
+          .of_zone = share_uncertainty_of },
         { "joulekeeper_zone_seen", JK_METRIC_GAUGE, NULL, "zone",
           "1 if the zone was read in the last tick, else 0.", zone_seen },
         { "joulekeeper_zone_counted", JK_METRIC_GAUGE, NULL, "zone",

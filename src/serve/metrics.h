@@ -26,6 +26,7 @@ struct jk_metric {
         const char *labels; /* for the documentation: "zone, mode"; "" if it has none */
         const char *help;
         void (*emit)(struct jk_exposition *out);
+        double (*of_zone)(const struct jk_zone_entry *zone); /* or one number a zone; NaN: none */
         bool always; /* emitted before the first tick, too: there is no snapshot then */
 };
 
