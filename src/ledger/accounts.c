@@ -275,7 +275,9 @@ close_task(struct jk_ledger *ledger, uint32_t slot, uint64_t key, const struct j
         if (!account->used || (account->entry.flags & JK_ENTRY_ENDED))
                 return; /* a sample may tell the same end twice */
 
-        jk_map_remove(&book->index, key);
+        if (account->indexed)
+                jk_map_remove(&book->index, key);
+        account->indexed = false;
         account->entry.flags |= JK_ENTRY_ENDED;
         account->entry.ended_tick = sample->sequence;
         account->entry.threads = 0;
@@ -330,6 +332,7 @@ update_task(struct jk_ledger *ledger, struct jk_account *account, const struct j
         add_activity(entry, task);
 }
 
+/* One that begins and ends in the same sample need not be found again. */
 static uint32_t
 open_task(struct jk_ledger *ledger, const struct jk_task_record *task, uint32_t cgroup,
           uint32_t user)
@@ -342,7 +345,8 @@ open_task(struct jk_ledger *ledger, const struct jk_task_record *task, uint32_t 
                 slot = jk_book_add(book);
                 if (slot == JK_NO_ACCOUNT)
                         return slot;
-                if (jk_map_put(&book->index, key, slot) < 0) {
+                book->accounts[slot].indexed = !(task->flags & JK_TASK_ENDED);
+                if (book->accounts[slot].indexed && jk_map_put(&book->index, key, slot) < 0) {
                         jk_book_drop(book, slot);
                         return JK_NO_ACCOUNT;
                 }
@@ -406,10 +410,12 @@ int
 jk_accounts_open_tasks(struct jk_ledger *ledger, const struct jk_sample *sample)
 {
         struct jk_book *books = ledger->books;
+        const struct jk_task_record *before = NULL; /* often of the same cgroup and user */
+        uint32_t cgroup = JK_NO_ACCOUNT, user = JK_NO_ACCOUNT;
 
         for (size_t i = 0; i < sample->n_tasks; i++) {
                 const struct jk_task_record *task = &sample->tasks[i];
-                uint32_t cgroup, user, slot;
+                uint32_t slot;
 
                 ledger->task_slots[i] = JK_NO_ACCOUNT;
                 if (task->flags & JK_TASK_KERNEL) {
@@ -420,8 +426,11 @@ jk_accounts_open_tasks(struct jk_ledger *ledger, const struct jk_sample *sample)
                         continue;
                 }
 
-                cgroup = cgroup_of(ledger, task->cgroup, sample->time.monotonic_ns);
-                user = open_user(ledger, task->uid);
+                if (!before || before->cgroup != task->cgroup)
+                        cgroup = cgroup_of(ledger, task->cgroup, sample->time.monotonic_ns);
+                if (!before || before->uid != task->uid)
+                        user = open_user(ledger, task->uid);
+                before = task;
                 if (cgroup == JK_NO_ACCOUNT || user == JK_NO_ACCOUNT)
                         return -ENOMEM;
 
@@ -459,6 +468,7 @@ jk_accounts_open_fixed(struct jk_ledger *ledger)
         tasks->accounts[ledger->rest].entry.dimension = JK_DIMENSION_TASK;
         tasks->accounts[ledger->rest].entry.flags = JK_ENTRY_REST;
         tasks->accounts[ledger->rest].entry.uid = JK_UID_UNKNOWN;
+        snprintf(tasks->accounts[ledger->rest].comm, JK_COMM_SIZE, "ended");
 
         if (add_cgroup(ledger, "/") == JK_NO_ACCOUNT)
                 return -ENOMEM;

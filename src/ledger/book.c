@@ -114,12 +114,6 @@ jk_book_find(const struct jk_book *book, uint64_t key)
         return slot;
 }
 
-int64_t *
-jk_book_row(const struct jk_book *book, uint32_t slot, enum jk_book_part part)
-{
-        return book->energy + (size_t)slot * row_length(book) + (size_t)part * book->stride;
-}
-
 void
 jk_book_move(struct jk_book *book, uint32_t from, uint32_t to, size_t n_zones, bool inherits)
 {

@@ -15,6 +15,7 @@
 struct jk_account {
         struct jk_entry entry; /* name, cgroup, energy and watts are filled in on publishing */
         bool used;
+        bool indexed;            /* the index names this slot */
         char comm[JK_COMM_SIZE]; /* tasks */
         char *path;              /* cgroups; owned */
         uint64_t path_hash;      /* cgroups */
@@ -50,13 +51,17 @@ int jk_book_widen(struct jk_book *book, size_t n_zones);
 /* A new account, zeroed, not in the index: its slot, or JK_NO_ACCOUNT if memory ran out. */
 uint32_t jk_book_add(struct jk_book *book);
 
-/* Free the slot. Its energy must have been moved: jk_book_move(). */
+/* Free the slot. Its energy must have been moved: jk_book_move(), which leaves 0 in its row. */
 void jk_book_drop(struct jk_book *book, uint32_t slot);
 
 /* Slot of a key, or JK_NO_ACCOUNT. */
 uint32_t jk_book_find(const struct jk_book *book, uint64_t key);
 
-int64_t *jk_book_row(const struct jk_book *book, uint32_t slot, enum jk_book_part part);
+static inline int64_t *
+jk_book_row(const struct jk_book *book, uint32_t slot, enum jk_book_part part)
+{
+        return book->energy + ((size_t)slot * JK_PART_MAX + (size_t)part) * book->stride;
+}
 
 /* Move all energy of one account to another: nothing is lost when an account goes. Where `inherits`
  * is set, it also counts as inherited there. */

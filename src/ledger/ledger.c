@@ -137,10 +137,7 @@ credit_task(struct jk_ledger *ledger, size_t i, size_t zone, int64_t energy_uj,
         credit(ledger, JK_DIMENSION_TASK, slot, JK_PART_DYNAMIC, zone, energy_uj, sample);
         credit(ledger, JK_DIMENSION_CGROUP, account->cgroup, JK_PART_DYNAMIC, zone, energy_uj,
                sample);
-        /* jk_accounts_open_tasks() has opened it */
-        credit(ledger, JK_DIMENSION_USER,
-               jk_book_find(&ledger->books[JK_DIMENSION_USER], sample->tasks[i].uid),
-               JK_PART_DYNAMIC, zone, energy_uj, sample);
+        credit(ledger, JK_DIMENSION_USER, account->user, JK_PART_DYNAMIC, zone, energy_uj, sample);
 }
 
 static void
@@ -340,27 +337,34 @@ jk_ledger_book(struct jk_ledger *ledger, const struct jk_sample *sample,
         return 0;
 }
 
-static int64_t
-sum_of_book(const struct jk_book *book, size_t zone)
+/* Of every zone at once, as the rows lie; a free slot's row is 0. */
+static void
+add_up_book(const struct jk_book *book, size_t n_zones, int64_t sums[static JK_ZONES_MAX])
 {
-        int64_t sum = 0;
+        for (uint32_t slot = 0; slot < book->length; slot++) {
+                const int64_t *idle = jk_book_row(book, slot, JK_PART_IDLE);
+                const int64_t *dynamic = jk_book_row(book, slot, JK_PART_DYNAMIC);
 
-        for (uint32_t slot = 0; slot < book->length; slot++)
-                if (book->accounts[slot].used)
-                        sum += jk_book_row(book, slot, JK_PART_IDLE)[zone] +
-                               jk_book_row(book, slot, JK_PART_DYNAMIC)[zone];
-
-        return sum;
+                for (size_t z = 0; z < n_zones; z++)
+                        sums[z] += idle[z] + dynamic[z];
+        }
 }
 
-struct jk_balance
-jk_ledger_balance(const struct jk_ledger *ledger, size_t zone)
+void
+jk_ledger_balance(const struct jk_ledger *ledger, struct jk_balance ret_balances[JK_ZONES_MAX])
 {
-        struct jk_balance balance = { .measured_uj = ledger->zones[zone].measured_uj };
-        int64_t machine_uj = sum_of_book(&ledger->books[JK_DIMENSION_MACHINE], zone);
+        int64_t machine_uj[JK_ZONES_MAX] = { 0 };
 
-        for (int i = 0; i < JK_DIMENSION_MACHINE; i++)
-                balance.booked_uj[i] = sum_of_book(&ledger->books[i], zone) + machine_uj;
+        add_up_book(&ledger->books[JK_DIMENSION_MACHINE], ledger->n_zones, machine_uj);
+        for (size_t z = 0; z < ledger->n_zones; z++)
+                ret_balances[z].measured_uj = ledger->zones[z].measured_uj;
 
-        return balance;
+        for (int i = 0; i < JK_DIMENSION_MACHINE; i++) {
+                int64_t sums[JK_ZONES_MAX];
+
+                memcpy(sums, machine_uj, sizeof sums);
+                add_up_book(&ledger->books[i], ledger->n_zones, sums);
+                for (size_t z = 0; z < ledger->n_zones; z++)
+                        ret_balances[z].booked_uj[i] = sums[z];
+        }
 }

@@ -47,10 +47,12 @@ int jk_ledger_publish(struct jk_ledger *ledger, const struct jk_sample *sample,
                       const char *(*user_name)(void *data, uid_t uid), void *user_data,
                       struct jk_snapshot *snapshot);
 
-/* One zone's books, added up anew. */
+/* A zone's books, added up anew. */
 struct jk_balance {
         int64_t measured_uj;
         int64_t booked_uj[JK_DIMENSION_MACHINE];
 };
 
-struct jk_balance jk_ledger_balance(const struct jk_ledger *ledger, size_t zone);
+/* Of the zones that there are, by index. */
+void jk_ledger_balance(const struct jk_ledger *ledger,
+                       struct jk_balance ret_balances[JK_ZONES_MAX]);

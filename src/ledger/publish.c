@@ -28,14 +28,15 @@ static int
 publish_zones(const struct jk_ledger *ledger, const struct jk_sample *sample,
               struct jk_snapshot *snapshot)
 {
+        struct jk_balance balances[JK_ZONES_MAX];
         int r = jk_array_grow(&snapshot->zones, &snapshot->zones_capacity, ledger->n_zones);
 
         if (r < 0)
                 return r;
 
+        jk_ledger_balance(ledger, balances);
         for (size_t z = 0; z < ledger->n_zones; z++) {
                 const struct jk_zone_books *books = &ledger->zones[z];
-                struct jk_balance balance = jk_ledger_balance(ledger, z);
                 struct jk_zone_entry *entry = &snapshot->zones[z];
 
                 *entry = (struct jk_zone_entry){
@@ -44,13 +45,13 @@ publish_zones(const struct jk_ledger *ledger, const struct jk_sample *sample,
                         .counted = books->counted,
                         .flags = sample->readings[z].flags,
                         .watts = books->watts,
-                        .measured_uj = balance.measured_uj,
+                        .measured_uj = balances[z].measured_uj,
                         .idle = books->idle,
                         .uncertainty_pct = books->share_uncertainty_pct,
                         .refused = books->refused,
                         .gaps = books->gaps,
                 };
-                memcpy(entry->booked_uj, balance.booked_uj, sizeof entry->booked_uj);
+                memcpy(entry->booked_uj, balances[z].booked_uj, sizeof entry->booked_uj);
         }
 
         snapshot->n_zones = ledger->n_zones;
@@ -107,57 +108,60 @@ judge(const struct jk_ledger *ledger, const struct jk_sample *sample, enum jk_di
         entry->uncertainty_pct = sum > 0 ? weighted / sum : NAN;
 }
 
+/* Room for every entry and its row. */
 static int
-put_row(const struct jk_ledger *ledger, const struct jk_book *book, uint32_t slot,
-        struct jk_snapshot *snapshot, size_t *ret_row)
+make_room(const struct jk_ledger *ledger, struct jk_snapshot *snapshot)
 {
-        size_t n = ledger->n_zones;
-        int r = jk_array_grow(&snapshot->energy, &snapshot->energy_capacity,
-                              snapshot->energy_length + JK_PART_MAX * n);
+        size_t n_rows = 0;
 
-        if (r < 0)
-                return r;
+        for (int i = 0; i < JK_DIMENSION_MAX; i++) {
+                size_t n = ledger->books[i].length - ledger->books[i].n_free;
+                int r = jk_array_grow(&snapshot->entries[i], &snapshot->entries_capacity[i], n);
 
-        *ret_row = snapshot->energy_length;
-        for (int part = 0; part < JK_PART_MAX; part++) {
-                memcpy(snapshot->energy + snapshot->energy_length,
-                       jk_book_row(book, slot, (enum jk_book_part)part), n * sizeof(int64_t));
-                snapshot->energy_length += n;
+                if (r < 0)
+                        return r;
+                n_rows += n;
         }
 
-        return 0;
+        return jk_array_grow(&snapshot->energy, &snapshot->energy_capacity,
+                             n_rows * JK_PART_MAX * ledger->n_zones);
 }
 
-static int
-publish_account(struct jk_ledger *ledger, const struct jk_sample *sample,
-                enum jk_dimension dimension, uint32_t slot, const char *name,
-                struct jk_snapshot *snapshot, struct jk_entry **ret_entry)
+/* Room for it was made. */
+static size_t
+put_row(const struct jk_ledger *ledger, const struct jk_book *book, uint32_t slot,
+        struct jk_snapshot *snapshot)
+{
+        size_t row = snapshot->energy_length;
+
+        for (int part = 0; part < JK_PART_MAX; part++) {
+                const int64_t *energy = jk_book_row(book, slot, (enum jk_book_part)part);
+
+                for (size_t z = 0; z < ledger->n_zones; z++)
+                        snapshot->energy[snapshot->energy_length++] = energy[z];
+        }
+
+        return row;
+}
+
+/* Room for it was made, and its name is written. */
+static struct jk_entry *
+publish_account(const struct jk_ledger *ledger, const struct jk_sample *sample,
+                enum jk_dimension dimension, uint32_t slot, uint32_t name,
+                struct jk_snapshot *snapshot)
 {
         const struct jk_book *book = &ledger->books[dimension];
         const struct jk_account *account = &book->accounts[slot];
-        struct jk_entry *entry;
-        int r;
+        struct jk_entry *entry = &snapshot->entries[dimension][snapshot->n_entries[dimension]++];
 
-        r = jk_array_grow(&snapshot->entries[dimension], &snapshot->entries_capacity[dimension],
-                          snapshot->n_entries[dimension] + 1);
-        if (r < 0)
-                return r;
-
-        entry = &snapshot->entries[dimension][snapshot->n_entries[dimension]];
         *entry = account->entry;
-        r = put_row(ledger, book, slot, snapshot, &entry->energy);
-        if (r == 0)
-                r = jk_snapshot_add_string(snapshot, name, &entry->name);
-        if (r < 0)
-                return r;
-
+        entry->name = name;
+        entry->energy = put_row(ledger, book, slot, snapshot);
         entry->watts = account->tick == sample->sequence && sample->elapsed_ns > 0
                                ? jk_power_w(account->tick_uj, sample->elapsed_ns)
                                : 0;
         judge(ledger, sample, dimension, slot, entry);
-        snapshot->n_entries[dimension]++;
-        *ret_entry = entry;
-        return 0;
+        return entry;
 }
 
 static int
@@ -165,12 +169,13 @@ publish_machine(struct jk_ledger *ledger, const struct jk_sample *sample,
                 struct jk_snapshot *snapshot)
 {
         for (uint32_t i = 0; i < JK_MACHINE_ACCOUNT_MAX; i++) {
-                struct jk_entry *entry;
-                int r = publish_account(ledger, sample, JK_DIMENSION_MACHINE, i,
-                                        jk_machine_account_name((enum jk_machine_account)i),
-                                        snapshot, &entry);
+                const char *name = jk_machine_account_name((enum jk_machine_account)i);
+                uint32_t offset;
+                int r = jk_snapshot_add_string(snapshot, name, &offset);
+
                 if (r < 0)
                         return r;
+                publish_account(ledger, sample, JK_DIMENSION_MACHINE, i, offset, snapshot);
         }
 
         return 0;
@@ -183,16 +188,16 @@ publish_cgroups(struct jk_ledger *ledger, const struct jk_sample *sample,
         const struct jk_book *book = &ledger->books[JK_DIMENSION_CGROUP];
 
         for (uint32_t slot = 0; slot < book->length; slot++) {
-                struct jk_entry *entry;
+                uint32_t name;
                 int r;
 
                 if (!book->accounts[slot].used)
                         continue;
-                book->accounts[slot].place = (uint32_t)snapshot->n_entries[JK_DIMENSION_CGROUP];
-                r = publish_account(ledger, sample, JK_DIMENSION_CGROUP, slot,
-                                    book->accounts[slot].path, snapshot, &entry);
+                r = jk_snapshot_add_string(snapshot, book->accounts[slot].path, &name);
                 if (r < 0)
                         return r;
+                book->accounts[slot].place = (uint32_t)snapshot->n_entries[JK_DIMENSION_CGROUP];
+                publish_account(ledger, sample, JK_DIMENSION_CGROUP, slot, name, snapshot);
         }
 
         return 0;
@@ -224,24 +229,36 @@ join_user(const struct jk_ledger *ledger, uint32_t user, struct jk_snapshot *sna
         entry->threads += task->threads;
 }
 
+/* Of a task, for which room was made. */
+static uint32_t
+put_comm(struct jk_snapshot *snapshot, const char comm[static JK_COMM_SIZE])
+{
+        uint32_t offset = (uint32_t)snapshot->strings_length;
+
+        memcpy(snapshot->strings + offset, comm, JK_COMM_SIZE);
+        snapshot->strings_length += strnlen(comm, JK_COMM_SIZE - 1) + 1;
+        return offset;
+}
+
 static int
 publish_tasks(struct jk_ledger *ledger, const struct jk_sample *sample, uint32_t empty,
               struct jk_snapshot *snapshot)
 {
         const struct jk_book *book = &ledger->books[JK_DIMENSION_TASK];
+        int r = jk_array_grow(&snapshot->strings, &snapshot->strings_capacity,
+                              snapshot->strings_length + book->length * JK_COMM_SIZE);
+
+        if (r < 0)
+                return r;
 
         for (uint32_t slot = 0; slot < book->length; slot++) {
                 const struct jk_account *account = &book->accounts[slot];
                 struct jk_entry *entry;
-                int r;
 
                 if (!account->used)
                         continue;
-                r = publish_account(ledger, sample, JK_DIMENSION_TASK, slot,
-                                    slot == ledger->rest ? "ended" : account->comm, snapshot,
-                                    &entry);
-                if (r < 0)
-                        return r;
+                entry = publish_account(ledger, sample, JK_DIMENSION_TASK, slot,
+                                        put_comm(snapshot, account->comm), snapshot);
                 entry->cgroup = empty;
                 if (account->cgroup != JK_NO_ACCOUNT)
                         join_cgroup(ledger, account->cgroup, snapshot, entry);
@@ -262,8 +279,8 @@ publish_users(struct jk_ledger *ledger, const struct jk_sample *sample,
         for (uint32_t slot = 0; slot < book->length; slot++) {
                 uid_t uid = book->accounts[slot].entry.uid;
                 const char *name = user_name ? user_name(user_data, uid) : NULL;
-                struct jk_entry *entry;
                 char number[16];
+                uint32_t offset;
                 int r;
 
                 if (!book->accounts[slot].used)
@@ -274,11 +291,11 @@ publish_users(struct jk_ledger *ledger, const struct jk_sample *sample,
                         snprintf(number, sizeof number, "%u", (unsigned int)uid);
                         name = number;
                 }
-                book->accounts[slot].place = (uint32_t)snapshot->n_entries[JK_DIMENSION_USER];
-                r = publish_account(ledger, sample, JK_DIMENSION_USER, slot, name, snapshot,
-                                    &entry);
+                r = jk_snapshot_add_string(snapshot, name, &offset);
                 if (r < 0)
                         return r;
+                book->accounts[slot].place = (uint32_t)snapshot->n_entries[JK_DIMENSION_USER];
+                publish_account(ledger, sample, JK_DIMENSION_USER, slot, offset, snapshot);
         }
 
         return 0;
@@ -309,7 +326,9 @@ jk_ledger_publish(struct jk_ledger *ledger, const struct jk_sample *sample,
         int r;
 
         find_outermost(ledger, sample);
-        r = jk_snapshot_add_string(snapshot, "", &empty);
+        r = make_room(ledger, snapshot);
+        if (r == 0)
+                r = jk_snapshot_add_string(snapshot, "", &empty);
         if (r == 0)
                 r = publish_zones(ledger, sample, snapshot);
         if (r == 0)
