@@ -23,6 +23,7 @@
 #include "serve/accept.h"
 #include "serve/body.h"
 #include "serve/connection.h"
+#include "serve/host.h"
 #include "serve/listen.h"
 #include "serve/route.h"
 
@@ -49,6 +50,7 @@ struct jk_server {
         int epoll_fd; /* the daemon's */
         int stop_fd;
         int port;
+        bool loopback; /* nobody but this machine is to read it */
         pthread_t thread;
 
         _Atomic int64_t metrics_processes;
@@ -230,6 +232,13 @@ is_get_or_head(const char *method)
         return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
+static bool
+is_misdirected(const struct jk_server *server, struct MHD_Connection *mhd)
+{
+        return server->loopback &&
+               !jk_host_is_ours(MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Host"));
+}
+
 static enum MHD_Result
 answer(struct jk_server *server, struct MHD_Connection *mhd, const char *method)
 {
@@ -247,7 +256,11 @@ answer(struct jk_server *server, struct MHD_Connection *mhd, const char *method)
         copy_path(connection->uri, path);
         route = jk_route_find(path);
         reply = (struct jk_reply){ .body = &body->text };
-        if (!is_get_or_head(method))
+        if (is_misdirected(server, mhd))
+                jk_problem(&reply, 421,
+                           "this agent serves its own machine only: ask for it by address or as "
+                           "localhost, or let it listen at another address than loopback");
+        else if (!is_get_or_head(method))
                 jk_problem(&reply, 405, "only GET and HEAD are answered here");
         else if (connection->uri_too_long)
                 jk_problem(&reply, 414, "the path and query are longer than 2047 bytes");
@@ -410,6 +423,7 @@ open_server(struct jk_server *server, const char *listen, struct jk_error *err)
         if (r < 0)
                 return r;
 
+        server->loopback = jk_host_is_loopback(listen_fd);
         r = start_daemon(server, listen_fd, err);
         if (server->daemon)
                 listen_fd = -1; /* the daemon's now */

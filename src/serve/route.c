@@ -94,8 +94,10 @@ title_of(unsigned int status)
                 unsigned int status;
                 const char *title;
         } rows[] = {
-                { 400, "Bad Request" },  { 404, "Not Found" },      { 405, "Method Not Allowed" },
-                { 414, "URI Too Long" }, { 500, "Internal Error" }, { 503, "Service Unavailable" },
+                { 400, "Bad Request" },         { 404, "Not Found" },
+                { 405, "Method Not Allowed" },  { 414, "URI Too Long" },
+                { 421, "Misdirected Request" }, { 500, "Internal Error" },
+                { 503, "Service Unavailable" },
         };
 
         for (size_t i = 0; i < JK_COUNT(rows); i++)

@@ -5,6 +5,7 @@
 #include "tests/unit/test.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <zlib.h>
 
 #include "tests/unit/serve/server.h"
@@ -48,6 +49,68 @@ every_path_is_answered_with_its_type(void **state)
                 assert_int_equal(strtol(reply_header(&reply, "Content-Length"), NULL, 10),
                                  reply.body_length);
         }
+}
+
+/* A page whose name was made to resolve to 127.0.0.1 has its own name for Host. */
+static void
+a_page_of_another_site_reads_nothing(void **state)
+{
+        const struct fixture *f = *state;
+        char own[HOST_NAME_MAX + 1] = "";
+        const struct {
+                const char *host;
+                int status;
+        } rows[] = {
+                { "attacker.example", 421 },
+                { "attacker.example:9782", 421 },
+                { "attacker.example.:9782", 421 },
+                { "127.0.0.1.attacker.example", 421 },
+                { "localhost.attacker.example", 421 },
+                { "attackerlocalhost.example", 421 },
+                { "127.0.0.1:9782", 200 },
+                { "[::1]:9782", 200 },
+                { "localhost", 200 },
+                { "LOCALHOST.:9782", 200 },
+                { "a.localhost", 200 },
+                { "upstream", 200 },
+                { own, 200 },
+        };
+
+        assert_int_equal(gethostname(own, sizeof own - 1), 0);
+        for (size_t i = 0; i < JK_COUNT(rows); i++) {
+                autoreply reply = { 0 };
+                char request[512];
+                int fd = client_connect(f->port);
+
+                snprintf(request, sizeof request,
+                         "GET /api/v1/status HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
+                         rows[i].host);
+                client_say(fd, request);
+                reply_read(fd, &reply);
+                close(fd);
+                if (reply.status != rows[i].status)
+                        fail_msg("Host: %s: %d", rows[i].host, reply.status);
+        }
+}
+
+/* Whoever lets the network read it is asked by whatever name the network has for it. */
+static void
+a_server_for_the_network_answers_to_any_name(void **state)
+{
+        struct fixture *f = *state;
+        struct jk_serve_options any = options;
+        struct jk_error err;
+        autoreply reply = { 0 };
+        int fd;
+
+        any.listen = "0.0.0.0:0";
+        assert_int_equal(jk_serve_start(&any, &f->shelf, &f->server, &err), 0);
+        fd = client_connect(jk_serve_port(f->server));
+        client_say(fd,
+                   "GET /healthz HTTP/1.1\r\nHost: node-1.example\r\nConnection: close\r\n\r\n");
+        reply_read(fd, &reply);
+        close(fd);
+        assert_int_equal(reply.status, 200);
 }
 
 static void
@@ -344,6 +407,8 @@ ipv6_works_where_there_is_ipv6(void **state)
 
 static const struct CMUnitTest tests[] = {
         served(every_path_is_answered_with_its_type),
+        served(a_page_of_another_site_reads_nothing),
+        stopped(a_server_for_the_network_answers_to_any_name),
         served(the_page_forbids_scripts),
         served(formats_are_negotiated),
         served(gzip_is_the_same_body_in_fewer_bytes),
