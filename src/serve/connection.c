@@ -5,8 +5,10 @@
 #include "serve/connection.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -65,16 +67,30 @@ jk_connection_expect(struct jk_connection *connection, enum jk_connection_state 
         connection->deadline_ns = jk_monotonic_ns() + within_ns;
 }
 
+/* What follows scheme and host, where a client names them as it does to a proxy; a server has to
+ * take that form too (RFC 9112, section 3.2.2). */
+static const char *
+without_host(const char *uri)
+{
+        static const char scheme[] = "http://";
+
+        if (strncasecmp(uri, scheme, strlen(scheme)) != 0)
+                return uri;
+
+        uri += strlen(scheme);
+        return uri + strcspn(uri, "/?");
+}
+
 void
 jk_connection_set_uri(struct jk_connection *connection, const char *uri)
 {
-        size_t length = strlen(uri);
+        const char *rest = without_host(uri);
+        const char *root = rest != uri && *rest != '/' ? "/" : ""; /* http://HOST means its root */
+        int length = snprintf(connection->uri, sizeof connection->uri, "%s%s", root, rest);
 
         connection->uri_too_long = length >= JK_URI_SIZE;
         if (connection->uri_too_long)
-                length = 0;
-        memcpy(connection->uri, uri, length);
-        connection->uri[length] = '\0';
+                connection->uri[0] = '\0';
 }
 
 void

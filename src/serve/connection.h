@@ -24,7 +24,7 @@ struct jk_connection {
         int fd;
         int64_t deadline_ns; /* monotonic */
         bool uri_too_long;
-        char uri[JK_URI_SIZE]; /* of the latest request, raw */
+        char uri[JK_URI_SIZE]; /* path and query of the latest request, raw */
 };
 
 struct jk_connections {
@@ -46,6 +46,7 @@ void jk_connection_close(struct jk_connections *connections, struct jk_connectio
 void jk_connection_expect(struct jk_connection *connection, enum jk_connection_state state,
                           int64_t within_ns);
 
+/* Keep path and query of a request's target; scheme and host before them are left out. */
 void jk_connection_set_uri(struct jk_connection *connection, const char *uri);
 
 /* After a reply: if the client will send nothing more, see that who polls the socket notices. A

@@ -35,6 +35,16 @@ every_path_is_answered_with_its_type(void **state)
                 { "/metrics%00x", 404, "application/problem+json" },
                 { "/../metrics", 404, "application/problem+json" },
                 { "//", 404, "application/problem+json" },
+                { "http://127.0.0.1:9782/healthz", 200, "text/plain; charset=utf-8" },
+                { "HTTP://[::1]/api/v1/accounts?dimension=user", 200, "application/json" },
+                { "http://localhost/api/v1/accounts?dimension=x", 400, "application/problem+json" },
+                { "http://localhost", 200, "text/html; charset=utf-8" },
+                { "http://localhost?whatever=1", 200, "text/html; charset=utf-8" },
+                { "http://", 200, "text/html; charset=utf-8" },
+                { "http:///", 200, "text/html; charset=utf-8" },
+                { "http://localhost/http://localhost/healthz", 404, "application/problem+json" },
+                { "http:/healthz", 404, "application/problem+json" },
+                { "ftp://localhost/healthz", 404, "application/problem+json" },
         };
 
         for (size_t i = 0; i < JK_COUNT(rows); i++) {
