@@ -4,6 +4,18 @@
  */
 #include "cmd/client.h"
 
+bool
+jk_client_built_in(void)
+{
+        return false;
+}
+
+const char *
+jk_client_library_version(void)
+{
+        return NULL;
+}
+
 int
 jk_client_open(const char *address, struct jk_client **ret_client, struct jk_error *err)
 {

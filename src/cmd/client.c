@@ -61,11 +61,21 @@ struct jk_client {
 
 /* ---- libcurl ---- */
 
+static void *
+open_library(void)
+{
+        void *library = NULL;
+
+        for (size_t i = 0; i < JK_COUNT(libraries) && !library; i++)
+                library = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
+
+        return library;
+}
+
 static int
 load(struct jk_client *client, struct jk_error *err)
 {
-        for (size_t i = 0; i < JK_COUNT(libraries) && !client->library; i++)
-                client->library = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
+        client->library = open_library();
         if (!client->library)
                 return jk_fail(err, ENOENT,
                                "an agent cannot be asked without libcurl: %s; install libcurl4",
@@ -131,6 +141,23 @@ open_handle(struct jk_client *client, struct jk_error *err)
 }
 
 /* ---- interface ---- */
+
+bool
+jk_client_built_in(void)
+{
+        return true;
+}
+
+const char *
+jk_client_library_version(void)
+{
+        void *library = open_library();
+        void *symbol = library ? dlsym(library, "curl_version_info") : NULL;
+        __typeof__(&curl_version_info) version_info;
+
+        memcpy(&version_info, &symbol, sizeof symbol);
+        return symbol ? version_info(CURLVERSION_NOW)->version : NULL;
+}
 
 static bool
 is_address(const char *address)

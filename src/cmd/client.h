@@ -14,6 +14,12 @@
 
 struct jk_client;
 
+/* Whether this program was built with libcurl's header, without which no agent is asked. */
+bool jk_client_built_in(void);
+
+/* The version of the libcurl that is found, in its own memory, or NULL if none is. */
+const char *jk_client_library_version(void);
+
 /* A client of the agent at "ADDR:PORT" or "[ADDR]:PORT"; nothing is sent yet. -EINVAL for another
  * address, -ENOENT if there is no libcurl. Not thread-safe: call it before threads start. */
 int jk_client_open(const char *address, struct jk_client **ret_client, struct jk_error *err);

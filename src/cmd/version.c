@@ -11,6 +11,7 @@
 
 #include "activity/activity.h"
 #include "base/array.h"
+#include "cmd/client.h"
 #include "cmd/command.h"
 #include "cmd/names.h"
 #include "serve/json.h"
@@ -27,11 +28,11 @@ libbpf_version(void)
 /* Found at run time, as a distribution replaces them under us. */
 static const struct {
         const char *name;
-        const char *(*version)(void); /* returns NULL if it is not built in */
+        const char *(*version)(void); /* returns NULL if it is not there */
 } libraries[] = {
         { "libmicrohttpd", MHD_get_version },   { "jansson", jansson_version_str },
         { "libyaml", yaml_get_version_string }, { "zlib", zlibVersion },
-        { "libbpf", libbpf_version },
+        { "libbpf", libbpf_version },           { "libcurl", jk_client_library_version },
 };
 
 static const struct {
@@ -50,6 +51,16 @@ static bool
 bpf_built_in(void)
 {
         return jk_collector_bpf.collect != NULL; /* else bpf-none.c stands in */
+}
+
+static const char *
+asks_agents(void)
+{
+        if (!jk_client_built_in())
+                return "no: built without libcurl's header; top and ps only measure by themselves";
+        if (!jk_client_library_version())
+                return "no: libcurl is not installed; top and ps only measure by themselves";
+        return "yes";
 }
 
 static bool
@@ -74,8 +85,9 @@ print_text(void)
                 printf("\n");
         }
 
-        printf("  %-14s %s\n\n", "eBPF",
+        printf("  %-14s %s\n", "eBPF",
                bpf_built_in() ? "yes" : "no: built without libbpf, clang or bpftool");
+        printf("  %-14s %s\n\n", "asks agents", asks_agents());
         for (size_t i = 0; i < JK_COUNT(libraries); i++)
                 if (libraries[i].version())
                         printf("  %-14s %s\n", libraries[i].name, libraries[i].version());
@@ -91,6 +103,7 @@ print_json(void)
         jk_json_open_object(&json, NULL);
         jk_json_string(&json, "version", JK_VERSION);
         jk_json_bool(&json, "bpf", bpf_built_in());
+        jk_json_bool(&json, "curl", jk_client_built_in());
         for (size_t i = 0; i < JK_COUNT(features); i++) {
                 const struct jk_config_row *row = jk_config_row(features[i].option);
 

@@ -199,6 +199,9 @@ def version_says_what_is_built_in():
     assert version["version"] in run("--version").stdout
     for library in ("libmicrohttpd", "jansson", "libyaml", "zlib"):
         assert re.match(r"\d", version["libraries"][library]), version
+    assert isinstance(version["curl"], bool), version
+    asks = version["curl"] and "libcurl" in version["libraries"]
+    assert re.search(r"^  asks agents +" + ("yes$" if asks else "no: "), run("version").stdout, re.M)
 
 
 @case
