@@ -21,4 +21,5 @@ struct jk_agent {
         int stop_fd;      /* eventfd: readable once the thread is to end */
         int signal_fd;    /* signalfd */
         sigset_t outside; /* the signal mask before */
+        bool on_terminal; /* started on one whose closing is to stop us */
 };

@@ -3,6 +3,7 @@
  * The agent: see agent.h.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -64,6 +65,23 @@ apply_log_level(const struct jk_config *config)
 
 /* ---- open and close ---- */
 
+static bool
+has_terminal(void)
+{
+        jk_autoclose int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+        return fd >= 0;
+}
+
+/* nohup(1) starts us with SIGHUP ignored, so that we outlive the terminal. */
+static bool
+ignores_hangup(void)
+{
+        struct sigaction action;
+
+        return sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 static int
 open_signals(struct jk_agent *agent, struct jk_error *err)
 {
@@ -75,6 +93,7 @@ open_signals(struct jk_agent *agent, struct jk_error *err)
         sigaddset(&ours, SIGHUP);
         signal(SIGPIPE, SIG_IGN); /* a reader of the log or of HTTP that went away */
 
+        agent->on_terminal = has_terminal() && !ignores_hangup();
         errno = pthread_sigmask(SIG_BLOCK, &ours, &agent->outside);
         if (errno)
                 return jk_fail(err, errno, "signals: %m");
@@ -281,12 +300,27 @@ wait_for_signal(struct jk_agent *agent, int timeout_ms)
         return (int)info.ssi_signo;
 }
 
+/* Why the signal ends the agent, or NULL. The kernel says SIGHUP for a terminal that was closed,
+ * too: an agent that took that for "read the configuration again" would go on unseen. */
+static const char *
+end_by(const struct jk_agent *agent, int signo)
+{
+        if (signo == SIGTERM)
+                return "SIGTERM";
+        if (signo == SIGINT)
+                return "SIGINT";
+        if (signo == SIGHUP && agent->on_terminal && !has_terminal())
+                return "the terminal was closed";
+
+        return NULL;
+}
+
 int
 jk_agent_run(struct jk_agent *agent, struct jk_error *err)
 {
         int64_t watchdog_ns = jk_notify_watchdog_ns();
         int timeout_ms = watchdog_ns ? (int)(watchdog_ns / 2 / JK_NS_PER_MS) : -1;
-        int signo = 0;
+        const char *reason = NULL;
 
         errno = pthread_create(&agent->thread, NULL, tick, agent);
         if (errno)
@@ -295,9 +329,11 @@ jk_agent_run(struct jk_agent *agent, struct jk_error *err)
         jk_notify("READY=1\nSTATUS=Every %lld ms",
                   (long long)(agent->config.interval_ns / 1000000));
 
-        while (signo != SIGTERM && signo != SIGINT) {
-                signo = wait_for_signal(agent, timeout_ms);
-                if (signo == SIGHUP) {
+        while (!reason) {
+                int signo = wait_for_signal(agent, timeout_ms);
+
+                reason = end_by(agent, signo);
+                if (signo == SIGHUP && !reason) {
                         jk_notify_reloading();
                         reload(agent);
                         jk_notify("READY=1");
@@ -306,7 +342,7 @@ jk_agent_run(struct jk_agent *agent, struct jk_error *err)
                         pet_watchdog(agent, watchdog_ns);
         }
 
-        jk_log_notice("%s: stopping", signo == SIGTERM ? "SIGTERM" : "SIGINT");
+        jk_log_notice("%s: stopping", reason);
         jk_notify("STOPPING=1");
         /* From here on a second signal ends us at once. */
         pthread_sigmask(SIG_SETMASK, &agent->outside, NULL);

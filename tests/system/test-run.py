@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent's life: start, report, read the configuration again, stop, be killed, start again."""
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -48,6 +50,37 @@ def both_signals_stop_it_at_once():
             status, seconds = agent.stop(number)
             assert status == 0, (status, agent.output)
             assert seconds < 1, seconds
+
+
+def agent_on_terminal(terminal, hangup=signal.SIG_DFL):
+    def take_terminal():
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGHUP, hangup)
+    return Agent(stdin=terminal, start_new_session=True, preexec_fn=take_terminal)
+
+
+@case
+def it_stops_when_its_terminal_is_closed():
+    keyboard, terminal = os.openpty()
+    with agent_on_terminal(terminal) as agent:
+        os.close(terminal)
+        agent.ready()
+        agent.send(signal.SIGHUP)  # the terminal is there: nothing but "read again"
+        agent.says("there is no configuration file to read again")
+        os.close(keyboard)
+        assert agent.process.wait(5) == 0, agent.output
+        agent.says("the terminal was closed: stopping")
+
+
+@case
+def under_nohup_it_outlives_its_terminal():
+    keyboard, terminal = os.openpty()
+    with agent_on_terminal(terminal, signal.SIG_IGN) as agent:
+        os.close(terminal)
+        agent.ready()
+        os.close(keyboard)
+        agent.says("there is no configuration file to read again")
+        assert agent.get("/healthz")[0] == 200 and agent.stop()[0] == 0, agent.output
 
 
 @case
