@@ -48,7 +48,8 @@ struct jk_cgroups {
         size_t n_groups, groups_capacity;
         uint32_t *free_slots;
         size_t n_free_slots, free_slots_capacity;
-        struct jk_map slot_of; /* id -> slot */
+        struct jk_map slot_of;      /* id -> slot */
+        struct jk_map slot_by_path; /* hash of a path -> slot of the latest group there */
 
         uint32_t *unread; /* slots whose directories are to be read: scan's worklist */
         size_t n_unread, unread_capacity;
@@ -63,6 +64,9 @@ struct jk_cgroups {
 /* ---- cgroup.c ---- */
 
 struct group *jk_group_find(struct jk_cgroups *cgroups, uint64_t id);
+
+/* The slot of the latest group at a path, also of one that is gone, or GROUP_NONE. */
+uint32_t jk_group_slot_by_path(const struct jk_cgroups *cgroups, const char *path);
 
 /* The slot of a new group; path is copied (NULL: nameless). 0 or -ENOMEM. */
 int jk_group_add(struct jk_cgroups *cgroups, uint64_t id, const char *path, uint32_t parent,

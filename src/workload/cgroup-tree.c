@@ -182,16 +182,6 @@ depth_of(const char *path)
         return depth;
 }
 
-static uint32_t
-slot_by_path(const struct jk_cgroups *cgroups, const char *path)
-{
-        for (size_t i = 0; i < cgroups->n_groups; i++)
-                if (cgroups->groups[i].path && strcmp(cgroups->groups[i].path, path) == 0)
-                        return (uint32_t)i;
-
-        return GROUP_NONE;
-}
-
 /* The slot of a path's parent: by its id, as it may have to be added first; if it is gone already,
  * by its name. */
 static int
@@ -210,7 +200,7 @@ parent_of(struct jk_cgroups *cgroups, const char *path, uint32_t *ret_parent)
         if (!parent)
                 return -ENOMEM;
         if (jk_group_stat(cgroups, parent, &found) < 0) {
-                *ret_parent = slot_by_path(cgroups, parent);
+                *ret_parent = jk_group_slot_by_path(cgroups, parent);
                 return 0;
         }
 

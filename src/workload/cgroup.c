@@ -27,6 +27,39 @@ jk_group_find(struct jk_cgroups *cgroups, uint64_t id)
         return jk_map_get(&cgroups->slot_of, id, &slot) ? &cgroups->groups[slot] : NULL;
 }
 
+/* FNV-1a. Whoever makes two paths collide only hides one of his own groups from a search by path.
+ */
+static uint64_t
+hash_of(const char *path)
+{
+        uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+        for (; *path; path++)
+                hash = (hash ^ (unsigned char)*path) * UINT64_C(0x100000001b3);
+        return hash;
+}
+
+uint32_t
+jk_group_slot_by_path(const struct jk_cgroups *cgroups, const char *path)
+{
+        uint32_t slot;
+
+        if (!jk_map_get(&cgroups->slot_by_path, hash_of(path), &slot) ||
+            strcmp(cgroups->groups[slot].path, path) != 0)
+                return GROUP_NONE;
+        return slot;
+}
+
+static void
+forget_path(struct jk_cgroups *cgroups, uint32_t slot)
+{
+        char *path = cgroups->groups[slot].path;
+
+        if (path && jk_group_slot_by_path(cgroups, path) == slot)
+                jk_map_remove(&cgroups->slot_by_path, hash_of(path));
+        free(path);
+}
+
 static int
 take_slot(struct jk_cgroups *cgroups, uint32_t *ret_slot)
 {
@@ -64,7 +97,10 @@ jk_group_add(struct jk_cgroups *cgroups, uint64_t id, const char *path, uint32_t
         if (r < 0)
                 return r;
         r = jk_map_put(&cgroups->slot_of, id, slot);
+        if (r == 0 && path)
+                r = jk_map_put(&cgroups->slot_by_path, hash_of(path), slot);
         if (r < 0) {
+                jk_map_remove(&cgroups->slot_of, id);
                 cgroups->free_slots[cgroups->n_free_slots++] = slot;
                 return r;
         }
@@ -83,6 +119,8 @@ jk_group_add(struct jk_cgroups *cgroups, uint64_t id, const char *path, uint32_t
 int
 jk_group_rename(struct jk_cgroups *cgroups, struct group *group, const char *path, uint32_t parent)
 {
+        uint32_t slot = (uint32_t)(group - cgroups->groups);
+
         group->parent = parent;
         jk_group_set_gone(group, false);
         if (!group->path || strcmp(group->path, path) != 0) {
@@ -90,7 +128,11 @@ jk_group_rename(struct jk_cgroups *cgroups, struct group *group, const char *pat
 
                 if (!copy)
                         return -ENOMEM;
-                free(group->path);
+                if (jk_map_put(&cgroups->slot_by_path, hash_of(path), slot) < 0) {
+                        free(copy);
+                        return -ENOMEM;
+                }
+                forget_path(cgroups, slot);
                 group->path = copy;
                 group->links = 0;
                 cgroups->n_unannounced += (group->flags & GROUP_ANNOUNCED) != 0;
@@ -116,7 +158,7 @@ forget(struct jk_cgroups *cgroups, uint32_t slot)
 
         cgroups->n_unannounced -= !(group->flags & GROUP_ANNOUNCED);
         jk_map_remove(&cgroups->slot_of, group->id);
-        free(group->path);
+        forget_path(cgroups, slot);
         *group = (struct group){ .parent = GROUP_NONE };
         cgroups->free_slots[cgroups->n_free_slots++] = slot;
 }
@@ -271,6 +313,7 @@ jk_cgroups_close(struct jk_cgroups *cgroups)
                 close(cgroups->mount_fd);
         jk_cgroup_choice_free(&cgroups->choice);
         jk_map_free(&cgroups->slot_of);
+        jk_map_free(&cgroups->slot_by_path);
         free(cgroups->groups);
         free(cgroups->free_slots);
         free(cgroups->unread);

@@ -123,6 +123,46 @@ many_groups_go_as_fast_as_they_came(void **state)
         assert_true(went_ns < 2 * came_ns);
 }
 
+/* The same where each was gone, with its parent, before it was told of. */
+static void
+groups_whose_parents_are_gone_cost_no_more(void **state)
+{
+        enum { MANY = 20000 };
+        int64_t start, flat_ns, deep_ns;
+
+        (void)state;
+        make_v2();
+        open_cgroups();
+
+        start = jk_thread_cpu_ns();
+        for (uint64_t i = 0; i < (uint64_t)2 * MANY; i++) {
+                char path[32];
+
+                snprintf(path, sizeof path, "/g%d", (int)i);
+                jk_cgroups_created(cgroups, UINT64_C(1) << 40 | i, path);
+        }
+        flat_ns = jk_thread_cpu_ns() - start;
+
+        start = jk_thread_cpu_ns();
+        for (uint64_t i = 0; i < (uint64_t)2 * MANY; i++) {
+                char path[32];
+
+                snprintf(path, sizeof path, i < MANY ? "/p%d" : "/p%d/c", (int)(i % MANY));
+                jk_cgroups_created(cgroups, UINT64_C(1) << 41 | i, path);
+        }
+        deep_ns = jk_thread_cpu_ns() - start;
+
+        for (uint64_t i = MANY; i < (uint64_t)2 * MANY; i++) {
+                struct jk_cgroup child, parent;
+
+                assert_true(jk_cgroups_at(cgroups, jk_cgroups_slot(cgroups, UINT64_C(1) << 41 | i),
+                                          &child));
+                assert_true(jk_cgroups_at(cgroups, child.parent, &parent));
+                assert_int_equal(parent.id, UINT64_C(1) << 41 | (i - MANY));
+        }
+        assert_true(deep_ns < 4 * flat_ns);
+}
+
 static void
 a_renamed_group_keeps_its_id_and_appears_anew(void **state)
 {
@@ -204,6 +244,7 @@ static const struct CMUnitTest tests[] = {
         WITH_TREE(a_removed_group_vanishes_after_the_last_record_of_its_tasks),
         WITH_TREE(a_group_whose_end_was_lost_goes_as_well),
         WITH_TREE(many_groups_go_as_fast_as_they_came),
+        WITH_TREE(groups_whose_parents_are_gone_cost_no_more),
         WITH_TREE(a_renamed_group_keeps_its_id_and_appears_anew),
         WITH_TREE(a_task_of_an_unknown_group_gets_a_name),
         WITH_TREE(live_groups_are_found_by_their_handle),
