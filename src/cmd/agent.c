@@ -285,6 +285,13 @@ pet_watchdog(struct jk_agent *agent, int64_t watchdog_ns)
                 jk_notify("WATCHDOG=1");
 }
 
+static void
+notify_ready(const struct jk_agent *agent)
+{
+        jk_notify("READY=1\nSTATUS=Every %lld ms",
+                  (long long)(agent->config.interval_ns / 1000000));
+}
+
 /* The signal that came, or 0 after the timeout. */
 static int
 wait_for_signal(struct jk_agent *agent, int timeout_ms)
@@ -326,8 +333,7 @@ jk_agent_run(struct jk_agent *agent, struct jk_error *err)
         if (errno)
                 return jk_fail(err, errno, "cannot start the thread that ticks: %m");
         agent->ticking = true;
-        jk_notify("READY=1\nSTATUS=Every %lld ms",
-                  (long long)(agent->config.interval_ns / 1000000));
+        notify_ready(agent);
 
         while (!reason) {
                 int signo = wait_for_signal(agent, timeout_ms);
@@ -336,7 +342,7 @@ jk_agent_run(struct jk_agent *agent, struct jk_error *err)
                 if (signo == SIGHUP && !reason) {
                         jk_notify_reloading();
                         reload(agent);
-                        jk_notify("READY=1");
+                        notify_ready(agent);
                 }
                 if (watchdog_ns)
                         pet_watchdog(agent, watchdog_ns);
