@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # root would leave root's files in the tree
-from check import builds, fuzz, lint, process  # noqa: E402
+from check import builds, fuzz, guest, lint, process  # noqa: E402
 from check.builds import SOURCE  # noqa: E402
 from check.report import FAILED, SKIPPED, Case, Report  # noqa: E402
 
@@ -64,6 +64,10 @@ class Steps:
         "live and system tests: this machine, and the whole program, for real"
         return self._build_and(self.main, DEBUG, lambda: builds.test(self.main, LIVE + SYSTEM))
 
+    def guest(self):
+        "the installed program in a virtual machine: another kernel, cgroup v2, systemd"
+        return self._build_and(self.main, DEBUG, lambda: guest.run(self.main))
+
     def sanitizers(self):
         "all of them under AddressSanitizer and UndefinedBehaviorSanitizer"
         return self._with_asan(lambda: builds.test(
@@ -94,7 +98,7 @@ class Steps:
         return self._build_and(self.asan, ASAN, then, CLANG)
 
 
-STEPS = ["unit", "system", "sanitizers", "threads", "nobpf", "fuzz", "lint"]
+STEPS = ["unit", "system", "guest", "sanitizers", "threads", "nobpf", "fuzz", "lint"]
 
 
 def arguments():

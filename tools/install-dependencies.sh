@@ -19,6 +19,7 @@ build='gcc libc6-dev make meson ninja-build pkg-config python3 libmicrohttpd-dev
 build_optional='libbpf-dev clang llvm libcurl4-openssl-dev'
 check='libcmocka-dev clang clang-format clang-tidy llvm cppcheck shellcheck procps util-linux git
        curl tmux stress-ng'
+check_amd64='qemu-system-x86' # and what fetch-guest.sh fetches
 
 say() {
         echo "install-dependencies: $*" >&2
@@ -138,6 +139,17 @@ fetch_promtool() {
         rm -rf "$scratch"
 }
 
+# A guest of this release boots in the tests; it is made of packages that are not installed here.
+fetch_guest() {
+        [ ! -e "$tree/build-tools/guest/complete" ] || return 0
+        [ "$(id -u)" != 0 ] || update_once
+        if "$tree/tools/fetch-guest.sh" "$tree/build-tools/guest"; then
+                chown -R --reference="$tree" "$tree/build-tools"
+        else
+                say "the guest's packages cannot be had: the tests in a virtual machine are skipped"
+        fi
+}
+
 what=${1:-}
 changed=no
 case $what in
@@ -163,6 +175,10 @@ if [ "$what" = check ]; then
         install_needed $check
         install_clang_runtime
         fetch_promtool
+        if [ "$(dpkg --print-architecture)" = amd64 ]; then
+                install_needed $check_amd64
+                fetch_guest
+        fi
 fi
 
 # What was configured without a library does not see it by itself: make configures anew.
