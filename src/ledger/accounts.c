@@ -309,8 +309,7 @@ close_unseen(struct jk_ledger *ledger, uint64_t cgroup, const struct jk_sample *
 }
 
 static void
-update_task(struct jk_ledger *ledger, struct jk_account *account, const struct jk_task_record *task,
-            uint32_t cgroup, uint32_t user)
+update_task(struct jk_account *account, const struct jk_task_record *task)
 {
         struct jk_entry *entry = &account->entry;
 
@@ -328,31 +327,28 @@ update_task(struct jk_ledger *ledger, struct jk_account *account, const struct j
                 entry->flags |= JK_ENTRY_UNSEEN;
         memcpy(account->comm, task->comm, sizeof account->comm);
         account->comm[sizeof account->comm - 1] = '\0';
-        belong(ledger, account, cgroup, user);
         add_activity(entry, task);
 }
 
 /* One that begins and ends in the same sample need not be found again. */
 static uint32_t
-open_task(struct jk_ledger *ledger, const struct jk_task_record *task, uint32_t cgroup,
-          uint32_t user)
+find_or_add_task(struct jk_book *book, const struct jk_task_record *task)
 {
-        struct jk_book *book = &ledger->books[JK_DIMENSION_TASK];
         uint64_t key = task_key(task);
         uint32_t slot = jk_book_find(book, key);
 
-        if (slot == JK_NO_ACCOUNT) {
-                slot = jk_book_add(book);
-                if (slot == JK_NO_ACCOUNT)
-                        return slot;
-                book->accounts[slot].indexed = !(task->flags & JK_TASK_ENDED);
-                if (book->accounts[slot].indexed && jk_map_put(&book->index, key, slot) < 0) {
-                        jk_book_drop(book, slot);
-                        return JK_NO_ACCOUNT;
-                }
+        if (slot != JK_NO_ACCOUNT)
+                return slot;
+
+        slot = jk_book_add(book);
+        if (slot == JK_NO_ACCOUNT)
+                return slot;
+        book->accounts[slot].indexed = !(task->flags & JK_TASK_ENDED);
+        if (book->accounts[slot].indexed && jk_map_put(&book->index, key, slot) < 0) {
+                jk_book_drop(book, slot);
+                return JK_NO_ACCOUNT;
         }
 
-        update_task(ledger, &book->accounts[slot], task, cgroup, user);
         return slot;
 }
 
@@ -406,44 +402,77 @@ cgroup_of(struct jk_ledger *ledger, uint64_t id, int64_t now_ns)
         return open_cgroup(ledger, id, unknown, now_ns);
 }
 
+/* Those of the first n tasks whose accounts would not be found when they are opened again. */
+static void
+drop_unindexed(struct jk_ledger *ledger, size_t n)
+{
+        struct jk_book *book = &ledger->books[JK_DIMENSION_TASK];
+
+        for (size_t i = 0; i < n; i++) {
+                uint32_t slot = ledger->task_slots[i];
+
+                if (slot == JK_NO_ACCOUNT || book->accounts[slot].indexed)
+                        continue;
+                belong(ledger, &book->accounts[slot], JK_NO_ACCOUNT, JK_NO_ACCOUNT);
+                jk_book_drop(book, slot);
+        }
+}
+
 int
 jk_accounts_open_tasks(struct jk_ledger *ledger, const struct jk_sample *sample)
 {
-        struct jk_book *books = ledger->books;
+        struct jk_book *book = &ledger->books[JK_DIMENSION_TASK];
         const struct jk_task_record *before = NULL; /* often of the same cgroup and user */
         uint32_t cgroup = JK_NO_ACCOUNT, user = JK_NO_ACCOUNT;
 
         for (size_t i = 0; i < sample->n_tasks; i++) {
                 const struct jk_task_record *task = &sample->tasks[i];
-                uint32_t slot;
+                uint32_t slot = JK_NO_ACCOUNT;
 
                 ledger->task_slots[i] = JK_NO_ACCOUNT;
-                if (task->flags & JK_TASK_KERNEL) {
-                        add_activity(&books[JK_DIMENSION_MACHINE]
-                                              .accounts[JK_MACHINE_KERNEL_THREADS]
-                                              .entry,
-                                     task);
+                if (task->flags & JK_TASK_KERNEL)
                         continue;
-                }
 
                 if (!before || before->cgroup != task->cgroup)
                         cgroup = cgroup_of(ledger, task->cgroup, sample->time.monotonic_ns);
                 if (!before || before->uid != task->uid)
                         user = open_user(ledger, task->uid);
                 before = task;
-                if (cgroup == JK_NO_ACCOUNT || user == JK_NO_ACCOUNT)
+                if (cgroup != JK_NO_ACCOUNT && user != JK_NO_ACCOUNT)
+                        slot = find_or_add_task(book, task);
+                if (slot == JK_NO_ACCOUNT) {
+                        drop_unindexed(ledger, i);
                         return -ENOMEM;
+                }
 
-                slot = open_task(ledger, task, cgroup, user);
-                if (slot == JK_NO_ACCOUNT)
-                        return -ENOMEM;
-
-                add_activity(&books[JK_DIMENSION_CGROUP].accounts[cgroup].entry, task);
-                add_activity(&books[JK_DIMENSION_USER].accounts[user].entry, task);
+                belong(ledger, &book->accounts[slot], cgroup, user);
                 ledger->task_slots[i] = slot;
         }
 
         return 0;
+}
+
+void
+jk_accounts_add_activity(struct jk_ledger *ledger, const struct jk_sample *sample)
+{
+        struct jk_book *books = ledger->books;
+        struct jk_account *kernel =
+                &books[JK_DIMENSION_MACHINE].accounts[JK_MACHINE_KERNEL_THREADS];
+
+        for (size_t i = 0; i < sample->n_tasks; i++) {
+                const struct jk_task_record *task = &sample->tasks[i];
+                struct jk_account *account;
+
+                if (ledger->task_slots[i] == JK_NO_ACCOUNT) {
+                        add_activity(&kernel->entry, task);
+                        continue;
+                }
+
+                account = &books[JK_DIMENSION_TASK].accounts[ledger->task_slots[i]];
+                update_task(account, task);
+                add_activity(&books[JK_DIMENSION_CGROUP].accounts[account->cgroup].entry, task);
+                add_activity(&books[JK_DIMENSION_USER].accounts[account->user].entry, task);
+        }
 }
 
 /* ---- the rest ---- */

@@ -58,12 +58,17 @@ int jk_accounts_open_fixed(struct jk_ledger *ledger);
  * changed. */
 int jk_accounts_limit_ended(struct jk_ledger *ledger, size_t max);
 
-/* Take in the cgroups that appeared in the sample. */
+/* Take in the cgroups that appeared in the sample: 0, or -ENOMEM and it may be called again. */
 int jk_accounts_appear(struct jk_ledger *ledger, const struct jk_sample *sample);
 
-/* Account of each task of the sample into ledger->task_slots, opened where it is new; identity and
- * activity brought up to date in it and in its cgroup and user. */
+/* Account of each task of the sample into ledger->task_slots (JK_NO_ACCOUNT: a kernel thread),
+ * opened where it is new, and belonging to its cgroup and user: 0, or -ENOMEM and it may be called
+ * again. */
 int jk_accounts_open_tasks(struct jk_ledger *ledger, const struct jk_sample *sample);
+
+/* Identity and activity of each task of the sample into its account, its cgroup's and its user's.
+ */
+void jk_accounts_add_activity(struct jk_ledger *ledger, const struct jk_sample *sample);
 
 /* After booking: close the tasks that ended and the cgroups that vanished, and fold what has been
  * listed long enough into the rest, or the parent. */

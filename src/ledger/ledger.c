@@ -60,10 +60,8 @@ jk_ledger_reconfigure(struct jk_ledger *ledger, const struct jk_ledger_options *
         return 0;
 }
 
-/* All memory that booking the sample may need, so that once it has begun it cannot fail half-way.
- */
 static int
-reserve(struct jk_ledger *ledger, const struct jk_sample *sample)
+reserve_zones(struct jk_ledger *ledger, const struct jk_sample *sample)
 {
         size_t n = sample->n_tasks + 2;
 
@@ -79,6 +77,18 @@ reserve(struct jk_ledger *ledger, const struct jk_sample *sample)
 
         for (; ledger->n_zones < sample->zones->count; ledger->n_zones++)
                 ledger->zones[ledger->n_zones].watts = NAN;
+        return 0;
+}
+
+/* All that booking the sample may need: memory, and the accounts, still without anything of the
+ * sample in them. Where it fails it is begun anew with the same sample and finds what is there. */
+static int
+reserve(struct jk_ledger *ledger, const struct jk_sample *sample)
+{
+        if (reserve_zones(ledger, sample) < 0 || jk_accounts_appear(ledger, sample) < 0 ||
+            jk_accounts_open_tasks(ledger, sample) < 0)
+                return -ENOMEM;
+
         return 0;
 }
 
@@ -319,10 +329,11 @@ int
 jk_ledger_book(struct jk_ledger *ledger, const struct jk_sample *sample,
                const struct jk_model_ops *ops, struct jk_model *model)
 {
-        if (reserve(ledger, sample) < 0 || jk_accounts_appear(ledger, sample) < 0 ||
-            jk_accounts_open_tasks(ledger, sample) < 0)
+        if (reserve(ledger, sample) < 0)
                 return -ENOMEM;
 
+        /* From here on nothing can fail. */
+        jk_accounts_add_activity(ledger, sample);
         if (!(sample->flags & JK_SAMPLE_FIRST))
                 ops->observe(model, sample);
 

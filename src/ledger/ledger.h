@@ -37,7 +37,8 @@ int jk_ledger_reconfigure(struct jk_ledger *ledger, const struct jk_ledger_optio
 
 /* Book one sample. A tick whose tasks were not seen, the part of a reading that is older than the
  * tick, and all energy of a tick in which the machine slept go to `unattributed`. On -ENOMEM
- * nothing of the sample is booked. Allocates nothing in steady state. */
+ * nothing of the sample is booked: book the same one again before the next, or its ends are lost.
+ * Allocates nothing in steady state. */
 int jk_ledger_book(struct jk_ledger *ledger, const struct jk_sample *sample,
                    const struct jk_model_ops *ops, struct jk_model *model);
 
