@@ -243,19 +243,35 @@ publish(struct jk_engine *engine)
         return r;
 }
 
+static int
+book(struct jk_engine *engine)
+{
+        int r = jk_ledger_book(engine->ledger, &engine->sample, engine->model_ops, engine->model);
+
+        engine->unbooked = r < 0;
+        return r;
+}
+
 int
 jk_engine_tick(struct jk_engine *engine, struct jk_error *err)
 {
         int64_t t0 = jk_thread_cpu_ns(), t1, t2;
-        int r;
+        int r = 0;
 
         jk_engine_take_over(engine);
-        collect(engine);
+        /* A sample waits until it can be booked, and meters and tasks are not read before: their
+         * next readings cover the time until then, and nobody's end is forgotten. */
+        if (engine->unbooked)
+                r = book(engine);
+        if (r == 0)
+                collect(engine);
         t1 = jk_thread_cpu_ns();
-        r = jk_ledger_book(engine->ledger, &engine->sample, engine->model_ops, engine->model);
+        if (r == 0)
+                r = book(engine);
         if (r < 0)
-                return jk_fail(err, r,
-                               "tick: out of memory; the energy of this tick is not booked");
+                return jk_fail(
+                        err, r,
+                        "tick: out of memory; its energy is booked as soon as there is some");
         t2 = jk_thread_cpu_ns();
         r = publish(engine);
         if (r < 0)

@@ -38,7 +38,8 @@ int jk_engine_open(const struct jk_engine_options *options, struct jk_engine **r
                    struct jk_error *err);
 void jk_engine_close(struct jk_engine *engine);
 
-/* One tick, now: sample, book, publish. The first sets baselines. -ENOMEM is the only failure. */
+/* One tick, now: sample, book, publish. The first sets baselines. -ENOMEM is the only failure;
+ * the next tick books what this one could not. */
 int jk_engine_tick(struct jk_engine *engine, struct jk_error *err);
 
 /* Tick every interval on the calling thread, without drift (a tick that comes late keeps the grid;
