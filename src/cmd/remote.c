@@ -12,7 +12,8 @@
 #include "activity/activity.h"
 #include "base/array.h"
 
-#define TRIES_MAX 4 /* to get all replies out of one tick */
+#define TRIES_MAX   4               /* to get all replies out of one tick */
+#define INTEGER_MAX (INT64_MAX / 2) /* until the year 2116 in ns, 4.6 TJ in uJ */
 
 static void
 free_json(json_t **json)
@@ -43,12 +44,14 @@ count_of(const json_t *object, const char *key)
         return 0;
 }
 
+/* Bounded so that the difference of any two is a number: views subtract times and energies. */
 static int64_t
 integer_of(const json_t *object, const char *key, int64_t otherwise)
 {
         const json_t *value = json_object_get(object, key);
+        int64_t number = json_is_integer(value) ? json_integer_value(value) : otherwise;
 
-        return json_is_integer(value) ? json_integer_value(value) : otherwise;
+        return number > INTEGER_MAX ? INTEGER_MAX : number < -INTEGER_MAX ? -INTEGER_MAX : number;
 }
 
 static const char *

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cmd/remote.h"
+#include "cmd/view.h"
 #include "tests/unit/serve/render.h"
 
 static void
@@ -213,6 +214,49 @@ odd_values_are_taken_for_what_they_are(void **state)
         jk_remote_replies_free(&replies);
 }
 
+/* Times and energies so far apart that their difference is no number: under the sanitizers. */
+static void
+numbers_at_the_limits_overflow_nothing(void **state)
+{
+        static const char *const extremes[] = { "-9223372036854775808", "9223372036854775807" };
+        struct jk_remote_replies replies = { 0 };
+        struct renderer *r = *state;
+        struct jk_view view = { 0 };
+
+        for (size_t i = 0; i < JK_COUNT(extremes); i++) {
+                const char *n = extremes[i], *other = extremes[1 - i];
+                struct jk_error err = { "" };
+                struct jk_snapshot *snapshot;
+                bool same;
+
+                jk_text_clear(&replies.status);
+                jk_text_printf(&replies.status,
+                               "{\"machine\":{\"watts\":1,\"measured_uj\":%s},\"sequence\":%d,"
+                               "\"elapsed_ns\":%s,\"time_ns\":%s,\"monotonic_ns\":%s}",
+                               n, (int)i * 10 + 1, other, n, n);
+                jk_text_clear(&replies.zones);
+                jk_text_printf(&replies.zones,
+                               "{\"sequence\":1,\"zones\":[{\"zone\":\"a\",\"seen\":true,"
+                               "\"counted\":true,\"measured_uj\":%s}]}",
+                               n);
+                for (int d = 0; d < JK_DIMENSION_MAX; d++) {
+                        jk_text_clear(&replies.accounts[d]);
+                        jk_text_printf(&replies.accounts[d],
+                                       "{\"sequence\":1,\"accounts\":[{\"name\":\"x\",\"zones\":"
+                                       "{\"a\":{\"idle_uj\":%s,\"dynamic_uj\":%s}}}]}",
+                                       n, n);
+                }
+                assert_int_equal(read_back(&replies, r, &same, &err), 0);
+                snapshot = jk_shelf_take(&r->shelf);
+                assert_int_equal(jk_view_observe(&view, snapshot), 0);
+                assert_int_equal(view.span_end_ns < 0, i == 0);
+                assert_int_equal(view.span_end_ns > view.span_start_ns, i == 0);
+                jk_shelf_put_back(&r->shelf, snapshot);
+        }
+        jk_view_free(&view);
+        jk_remote_replies_free(&replies);
+}
+
 /* Cut short or with a byte changed anywhere: read or refused, under the sanitizers. */
 static void
 damaged_replies_do_no_harm(void **state)
@@ -254,6 +298,7 @@ static const struct CMUnitTest tests[] = {
         renderer_test(replies_of_two_ticks_are_told_apart),
         renderer_test(what_is_no_agent_is_refused),
         renderer_test(odd_values_are_taken_for_what_they_are),
+        renderer_test(numbers_at_the_limits_overflow_nothing),
         renderer_test(damaged_replies_do_no_harm),
 };
 
