@@ -14,9 +14,10 @@ tree=$(cd -- "$(dirname -- "$0")/.." && pwd)
 
 build='gcc libc6-dev make meson ninja-build pkg-config python3 libmicrohttpd-dev libjansson-dev
        libyaml-dev zlib1g-dev libncurses-dev'
-# Without one of these the program builds: without the first three it collects from /proc instead of
+# The program builds without these, too: without the first three it collects from /proc instead of
 # eBPF, without the last (its header; the library is loaded when needed) top and ps ask no agent.
-build_optional='libbpf-dev clang llvm libcurl4-openssl-dev'
+bpf='libbpf-dev clang llvm'
+client='libcurl4-openssl-dev'
 check='libcmocka-dev clang clang-format clang-tidy llvm cppcheck shellcheck procps util-linux git
        curl tmux stress-ng'
 check_amd64='qemu-system-x86' # and what fetch-guest.sh fetches
@@ -80,11 +81,14 @@ install_needed() {
         changed=yes
 }
 
+# install_optional WHAT-FOR PACKAGE...
 install_optional() {
+        purpose=$1
+        shift
         missing=$(missing_of "$@")
         [ -n "$missing" ] || return 0
         if [ "$(id -u)" != 0 ]; then
-                say "not installed, and needed for eBPF: $missing(root is needed to install them)"
+                say "not installed, and needed for $purpose: $missing(root is needed to install them)"
                 return 0
         fi
         say "installing $missing"
@@ -93,17 +97,37 @@ install_optional() {
         if apt install -y --no-install-recommends $missing; then
                 changed=yes
         else
-                say "building without eBPF, since apt-get could not install: $missing"
+                say "building without $purpose, since apt-get could not install: $missing"
         fi
+}
+
+# Ubuntu 22.04 has libbpf 0.5, which does not know what the programs use.
+libbpf_is_new_enough() {
+        version=$(dpkg-query -W -f '${Version}' libbpf-dev 2>/dev/null) || version=
+        if [ -z "$version" ]; then
+                [ "$(id -u)" != 0 ] || update_once
+                version=$(apt-cache policy libbpf-dev 2>/dev/null | sed -n 's/^ *Candidate: //p')
+        fi
+        dpkg --compare-versions "${version#*:}" ge 1.0 2>/dev/null
 }
 
 install_bpftool() {
         ! "$tree/tools/find-bpftool.sh" >/dev/null 2>&1 || return 0
         [ "$(id -u)" != 0 ] || update_once
         if offered bpftool; then
-                install_optional bpftool
+                install_optional eBPF bpftool
         else
-                install_optional linux-tools-common linux-tools-generic
+                install_optional eBPF linux-tools-common linux-tools-generic
+        fi
+}
+
+install_for_bpf() {
+        if libbpf_is_new_enough || pkg-config --atleast-version=1.0 libbpf 2>/dev/null; then
+                # shellcheck disable=SC2086 # a list of names
+                install_optional eBPF $bpf
+                install_bpftool
+        else
+                say "building without eBPF, as there is no libbpf 1.0 or later here: tasks are seen by /proc"
         fi
 }
 
@@ -167,9 +191,8 @@ command -v dpkg-query >/dev/null || {
 
 # shellcheck disable=SC2086 # lists of names
 install_needed $build
-# shellcheck disable=SC2086
-install_optional $build_optional
-install_bpftool
+install_for_bpf
+install_optional "asking agents" $client
 if [ "$what" = check ]; then
         # shellcheck disable=SC2086
         install_needed $check

@@ -13,7 +13,7 @@ refuse(const struct jk_activity_env *env, struct jk_collector **ret_collector, s
         (void)ret_collector;
         return jk_fail(
                 err, EOPNOTSUPP,
-                "bpf: not built in; build with -Dbpf=enabled (needs libbpf, clang, bpftool)");
+                "bpf: not built in; building it takes libbpf 1.0 or later, clang and bpftool");
 }
 
 const struct jk_collector_ops jk_collector_bpf = {

@@ -86,7 +86,7 @@ print_text(void)
         }
 
         printf("  %-14s %s\n", "eBPF",
-               bpf_built_in() ? "yes" : "no: built without libbpf, clang or bpftool");
+               bpf_built_in() ? "yes" : "no: built without libbpf 1.0 or later, clang or bpftool");
         printf("  %-14s %s\n\n", "asks agents", asks_agents());
         for (size_t i = 0; i < JK_COUNT(libraries); i++)
                 if (libraries[i].version())
