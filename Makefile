@@ -10,7 +10,7 @@ ARGS   ?=
 owner     := tools/as-owner.sh
 give_back  = [ "$$(id -u)" != 0 ] || [ ! -d $(BUILD) ] || chown -R --reference=. $(BUILD)
 
-.PHONY: all run check bench install format lint clean help
+.PHONY: all run check bench install uninstall format lint clean help
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/build.ninja ## build the program: build/joulekeeper
@@ -38,6 +38,9 @@ install: all ## install below PREFIX (/usr/local), staged below DESTDIR if that 
 	@$(owner) ninja -C $(BUILD)
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild; status=$$?; $(give_back); exit $$status
 
+uninstall: ## remove what `make install` put there last; the configuration stays
+	@ninja -C $(BUILD) uninstall; status=$$?; $(give_back); exit $$status
+
 format: ## format every C file in place
 	@git ls-files -z '*.c' '*.h' | xargs -0 $(owner) clang-format -i
 
@@ -48,4 +51,4 @@ clean: ## remove everything that was built
 	rm -rf build build-* bench-results
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
