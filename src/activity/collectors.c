@@ -26,14 +26,15 @@ unknown(const char *name, struct jk_error *err)
                        names);
 }
 
-/* Why a better one did not open, put before what there is to say of the next. */
+/* Why a better one did not open, put before what there is to say of the next. Messages name their
+ * collector. */
 static void
-add_reason(struct jk_error *reasons, const char *name, const struct jk_error *why)
+add_reason(struct jk_error *reasons, const struct jk_error *why)
 {
         size_t length = strlen(reasons->message);
 
-        snprintf(reasons->message + length, sizeof reasons->message - length, "%sactivity %s: %s",
-                 length > 0 ? "; " : "", name, why->message);
+        snprintf(reasons->message + length, sizeof reasons->message - length, "%s%s",
+                 length > 0 ? "; " : "", why->message);
 }
 
 int
@@ -54,7 +55,7 @@ jk_collector_open(const struct jk_activity_env *env, const char *name,
 
                 r = ops->open(env, ret_collector, &why);
                 if (r < 0)
-                        add_reason(&reasons, ops->name, &why);
+                        add_reason(&reasons, &why);
                 if (r == 0)
                         *ret_ops = ops;
                 if (r == 0 || !any)
