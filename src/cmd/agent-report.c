@@ -3,11 +3,14 @@
  * What the agent says when it starts: what it measures and how, what is missing and what would
  * help, and where to look. It reads the first snapshot, as every other reader does.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "cmd/agent-internal.h"
+#include "cmd/client.h"
 #include "cmd/wrap.h"
 
 enum { INDENT = 12 };
@@ -107,20 +110,40 @@ report_horizon(FILE *out, const struct jk_agent *agent)
 
 /* An address that listens everywhere is looked at from here. */
 static void
-report_address(FILE *out, const struct jk_agent *agent)
+address_from_here(const struct jk_agent *agent, struct jk_text *address)
 {
+        static const struct {
+                const char *everywhere, *here;
+        } rows[] = { { "0.0.0.0:", "127.0.0.1" }, { "[::]:", "[::1]" } };
         const char *listen = agent->config.listen;
-        int length = (int)(strrchr(listen, ':') - listen);
-        bool any4 = strncmp(listen, "0.0.0.0:", 8) == 0, any6 = strncmp(listen, "[::]:", 5) == 0;
 
-        fprintf(out, "  %-*shttp://%.*s:%d/\n", INDENT - 2, "look at",
-                any4   ? 9
-                : any6 ? 5
-                       : length,
-                any4   ? "127.0.0.1"
-                : any6 ? "[::1]"
-                       : listen,
-                jk_serve_port(agent->server));
+        for (size_t i = 0; i < JK_COUNT(rows) && address->length == 0; i++)
+                if (strncmp(listen, rows[i].everywhere, strlen(rows[i].everywhere)) == 0)
+                        jk_text_string(address, rows[i].here);
+        if (address->length == 0)
+                jk_text_bytes(address, listen, (size_t)(strrchr(listen, ':') - listen));
+        jk_text_printf(address, ":%d", jk_serve_port(agent->server));
+}
+
+/* The page, and the command as this one was called: not yet installed, it is build/joulekeeper. */
+static void
+report_where_to_look(FILE *out, const struct jk_agent *agent)
+{
+        jk_autotext struct jk_text address = { 0 };
+
+        if (!agent->server) {
+                fprintf(out, "  %-*s%s top\n", INDENT - 2, "run", program_invocation_name);
+                return;
+        }
+
+        address_from_here(agent, &address);
+        if (address.failed)
+                return;
+        fprintf(out, "  %-*shttp://%s/\n", INDENT - 2, "look at", address.data);
+        fprintf(out, "  %-*s%s top", INDENT - 2, "or run", program_invocation_name);
+        if (strcmp(address.data, JK_AGENT_ADDRESS) != 0)
+                fprintf(out, " --agent %s", address.data);
+        fputc('\n', out);
 }
 
 void
@@ -144,8 +167,6 @@ jk_agent_report(struct jk_agent *agent, FILE *out)
         jk_shelf_put_back(shelf, snapshot);
 
         fputc('\n', out);
-        if (agent->server)
-                report_address(out, agent);
-        fprintf(out, "  %-*sjoulekeeper top\n", INDENT - 2, agent->server ? "or run" : "run");
+        report_where_to_look(out, agent);
         fflush(out);
 }

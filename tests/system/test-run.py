@@ -28,6 +28,7 @@ def it_says_what_it_does_and_where_to_look():
         for label in ("meters", "activity", "cgroups", "model"):
             assert any(line.startswith(f"  {label}") for line in agent.lines), agent.output
         assert f"http://127.0.0.1:{agent.port}/" in agent.output, agent.output
+        assert f"{BINARY} top --agent 127.0.0.1:{agent.port}\n" in agent.output + "\n", agent.output
         assert agent.get("/healthz")[0] == 200
         wait_until(lambda: agent.get("/readyz")[0] == 200, "ready")
         assert "joulekeeper_zone_joules_total" in agent.get("/metrics")[1]
