@@ -7,15 +7,17 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "activity/bpf/collector.h"
+#include "activity/bpf/ring.h"
 #include "activity/bpf/skeleton.h"
 #include "base/array.h"
 #include "base/cleanup.h"
@@ -26,6 +28,8 @@
 
 /* Threads that did not run are left out, and checked all the same now and then. */
 #define FULL_EVERY_TICKS 64
+
+#define READER_NICE -20
 
 /* A walk holds up its CPU, and must fit into the ring buffer beside what ends meanwhile. */
 #define WALK_THREADS_MAX 20000
@@ -56,14 +60,13 @@ note_cgroup(struct jk_collector *collector, const struct jk_cgroup_path_event *e
         return collector->paths.failed ? -ENOMEM : 0;
 }
 
-static int
-take_event(void *context, void *data, size_t size)
+static void
+take_event(void *context, const void *data)
 {
         struct jk_collector *collector = context;
         const struct jk_event *event = data;
         int r = 0;
 
-        (void)size;
         switch ((enum jk_event_kind)event->kind) {
         case JK_EVENT_SEEN:
                 r = jk_threads_seen(&collector->threads,
@@ -85,47 +88,63 @@ take_event(void *context, void *data, size_t size)
         }
         if (r < 0)
                 collector->failure = r;
-        return 0;
 }
 
-static int
-consume(struct jk_collector *collector, struct jk_error *err)
+static void
+consume(struct jk_collector *collector)
 {
-        int r = ring_buffer__consume(collector->events);
-
-        return r < 0 ? jk_fail(err, r, "bpf: reading the ring buffer: %s", strerror(-r)) : 0;
+        jk_ring_consume(collector->ring, take_event, collector);
 }
 
-/* The thread that sleeps until the ring is half full: with long ticks, or storms. */
+/* The thread that sleeps until the ring is full by a quarter: with long ticks, or storms. Where ten
+ * thousand processes end at once, it must not wait for all of them to have had their turn. */
 static void *
 read_events(void *data)
 {
         struct jk_collector *collector = data;
-        struct pollfd polled[] = {
-                { .fd = ring_buffer__epoll_fd(collector->events), .events = POLLIN },
-                { .fd = collector->stop_fd, .events = POLLIN },
-        };
+        struct epoll_event event;
 
+        (void)setpriority(PRIO_PROCESS, 0, READER_NICE); /* of this thread; as may be permitted */
         for (;;) {
-                if (poll(polled, JK_COUNT(polled), -1) < 0 && errno != EINTR)
+                int n = epoll_wait(collector->epoll_fd, &event, 1, -1);
+
+                if (n < 0 && errno != EINTR)
                         return NULL;
-                if (polled[1].revents)
+                if (n == 1 && event.data.fd == collector->stop_fd)
                         return NULL;
                 pthread_mutex_lock(&collector->lock);
-                ring_buffer__poll(collector->events, 0);
+                consume(collector);
                 pthread_mutex_unlock(&collector->lock);
         }
+}
+
+/* The ring is always readable when there is anything in it; only what the programs wake us for
+ * (EPOLLET) counts. */
+static int
+watch_ring(struct jk_collector *collector)
+{
+        int ring_fd = bpf_map__fd(collector->programs->maps.events);
+        struct epoll_event woken = { .events = EPOLLIN | EPOLLET, .data.fd = ring_fd };
+        struct epoll_event stopped = { .events = EPOLLIN, .data.fd = collector->stop_fd };
+
+        collector->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        if (collector->epoll_fd < 0 ||
+            epoll_ctl(collector->epoll_fd, EPOLL_CTL_ADD, ring_fd, &woken) < 0 ||
+            epoll_ctl(collector->epoll_fd, EPOLL_CTL_ADD, collector->stop_fd, &stopped) < 0)
+                return -errno;
+        return 0;
 }
 
 static void
 start_reader(struct jk_collector *collector)
 {
         sigset_t all, before;
-        int r;
+        int r = -watch_ring(collector);
 
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
-        r = pthread_create(&collector->reader, NULL, read_events, collector);
+        if (r == 0)
+                r = pthread_create(&collector->reader, NULL, read_events, collector);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
         if (r == 0)
                 collector->reading = true;
@@ -217,28 +236,23 @@ walk(struct jk_collector *collector)
 }
 
 /* Whether threads that slept have to be reported as well: a pass was missed, moves between cgroups
- * cannot be seen, or ends were lost, now or as long ago as last words are waited for. */
+ * cannot be seen, or ends were lost. */
 static bool
-want_all(struct jk_collector *collector, uint64_t now_ms)
+want_all(struct jk_collector *collector)
 {
         uint64_t lost = __atomic_load_n(&collector->programs->bss->lost_events, __ATOMIC_RELAXED);
         bool some_lost = lost != collector->lost;
-        bool waited = collector->wait_until_ms > 0 && now_ms >= collector->wait_until_ms;
 
         collector->lost = lost;
-        if (waited)
-                collector->wait_until_ms = 0;
-        if (some_lost)
-                collector->wait_until_ms = now_ms + JK_LAST_WORD_MS + 1;
-        return collector->first || collector->want_all || some_lost || waited ||
+        return collector->first || collector->want_all || some_lost ||
                !collector->programs->links.jk_cgroup_attach ||
                collector->ticks % FULL_EVERY_TICKS == 0;
 }
 
 static int
-pass(struct jk_collector *collector, uint64_t now_ms, struct jk_error *err)
+pass(struct jk_collector *collector, struct jk_error *err)
 {
-        bool all = want_all(collector, now_ms);
+        bool all = want_all(collector);
         int r;
 
         /* Asking for our own CPU time brings our CPU's scheduler clock up to date, by which the
@@ -247,8 +261,10 @@ pass(struct jk_collector *collector, uint64_t now_ms, struct jk_error *err)
 
         collector->programs->bss->want_all = all;
         if (!all && can_walk(collector)) {
-                if (walk(collector))
-                        return consume(collector, err);
+                if (walk(collector)) {
+                        consume(collector);
+                        return 0;
+                }
                 collector->programs->bss->want_all = all = true;
         }
 
@@ -257,10 +273,10 @@ pass(struct jk_collector *collector, uint64_t now_ms, struct jk_error *err)
         if (r < 0)
                 return r;
         collector->want_all = false;
-        r = consume(collector, err);
-        if (r == 0 && all)
+        consume(collector);
+        if (all)
                 jk_threads_settle(&collector->threads);
-        return r;
+        return 0;
 }
 
 /* ---- the tick ---- */
@@ -305,17 +321,15 @@ describe_sample(const struct jk_collector *collector, struct jk_sample *sample)
 static int
 collect_locked(struct jk_collector *collector, struct jk_sample *sample, struct jk_error *err)
 {
-        uint64_t now_ms = (uint64_t)(jk_monotonic_ns() / JK_NS_PER_MS);
         int r;
 
-        jk_threads_begin(&collector->threads, now_ms, collector->first);
+        jk_threads_begin(&collector->threads, (uint64_t)(jk_monotonic_ns() / JK_NS_PER_MS),
+                         collector->first);
         if (collector->counters)
                 jk_counters_flush(collector->counters);
 
-        r = consume(collector, err);
-        if (r < 0)
-                return r;
-        r = pass(collector, now_ms, err);
+        consume(collector);
+        r = pass(collector, err);
         if (r < 0)
                 return r;
 
@@ -360,7 +374,8 @@ close_collector(struct jk_collector *collector)
                 pthread_join(collector->reader, NULL);
         }
         jk_cleanup_close(&collector->stop_fd);
-        ring_buffer__free(collector->events);
+        jk_cleanup_close(&collector->epoll_fd);
+        jk_ring_close(collector->ring);
         jk_counters_close(collector->counters);
         jk_activity__destroy(collector->programs);
         jk_threads_free(&collector->threads);
@@ -409,6 +424,7 @@ jk_bpf_open(const struct jk_activity_env *env, const struct jk_bpf_options *opti
         jk_threads_init(&collector->threads, getpid());
         collector->cgroups = env->cgroups;
         collector->first = true;
+        collector->epoll_fd = -1;
         collector->stop_fd = eventfd(0, EFD_CLOEXEC);
         collector->buffer = malloc(BUFFER_BYTES);
         if (collector->stop_fd < 0 || !collector->buffer)
@@ -417,10 +433,10 @@ jk_bpf_open(const struct jk_activity_env *env, const struct jk_bpf_options *opti
         r = jk_bpf_load(env, options, use_counters, &collector->programs, err);
         if (r < 0)
                 return r;
-        collector->events = ring_buffer__new(bpf_map__fd(collector->programs->maps.events),
-                                             take_event, collector, NULL);
-        if (!collector->events)
-                return jk_fail(err, errno, "bpf: mapping the ring buffer: %m");
+        r = jk_ring_open(bpf_map__fd(collector->programs->maps.events),
+                         sizeof(struct jk_cgroup_path_event), &collector->ring, err);
+        if (r < 0)
+                return r;
         if (collector->programs->links.jk_switch) {
                 r = jk_counters_open(collector->programs, software, &collector->counters, err);
                 if (r < 0)

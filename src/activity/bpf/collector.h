@@ -12,7 +12,7 @@
 #include "base/text.h"
 
 struct jk_activity; /* the skeleton */
-struct ring_buffer; /* libbpf's */
+struct jk_ring;
 
 struct jk_bpf_options {
         bool software_counters; /* let software clocks stand in for hardware counters: for tests */
@@ -30,7 +30,7 @@ struct jk_counters;
 
 struct jk_collector {
         struct jk_activity *programs;
-        struct ring_buffer *events;
+        struct jk_ring *ring;
         struct jk_counters *counters; /* NULL without */
         struct jk_cgroups *cgroups;   /* borrowed */
         char description[160];
@@ -45,12 +45,11 @@ struct jk_collector {
 
         pthread_t reader;
         bool reading; /* the thread runs */
-        int stop_fd;  /* eventfd */
+        int epoll_fd, stop_fd;
 
-        bool first;             /* no tick yet */
-        bool want_all;          /* the next pass has to report every thread */
-        uint64_t lost;          /* events, as of the last tick */
-        uint64_t wait_until_ms; /* after a loss: when to look again who has gone; 0: no need */
+        bool first;    /* no tick yet */
+        bool want_all; /* the next pass has to report every thread */
+        uint64_t lost; /* events, as of the last tick */
         uint64_t ticks;
         size_t told;           /* threads, by the last pass */
         unsigned char *buffer; /* for the iterator */

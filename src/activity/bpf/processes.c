@@ -186,6 +186,7 @@ flush_process(struct jk_threads *table, uint32_t slot, struct jk_sample *sample)
 int
 jk_threads_flush(struct jk_threads *table, struct jk_sample *sample)
 {
+        jk_threads_stop_waiting(table);
         while (table->n_touched > 0) {
                 int r = flush_process(table, table->touched[table->n_touched - 1], sample);
 

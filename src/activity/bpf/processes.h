@@ -40,5 +40,8 @@ void jk_process_touch(struct jk_threads *table, uint32_t slot);
 /* Take over who it is, and how large, from what one of its threads says. */
 void jk_process_identify(struct jk_process *process, const struct jk_thread_record *record);
 
+/* Threads whose last word does not come (threads.c). */
+void jk_threads_stop_waiting(struct jk_threads *table);
+
 /* Its last thread passed the exit tracepoint. */
 void jk_process_mark_dead(struct jk_threads *table, struct jk_process *process);

@@ -11,6 +11,10 @@
 
 #include "base/array.h"
 
+/* An RCU grace period lies between a thread's last switch and its last word, and some kernels begin
+ * one only after a while. What comes later is microseconds of CPU time. */
+#define LAST_WORD_MS 2000
+
 enum thread_status {
         THREAD_UNUSED,
         THREAD_ALIVE,
@@ -53,6 +57,8 @@ jk_threads_free(struct jk_threads *table)
         free(table->threads);
         free(table->processes);
         free(table->touched);
+        for (size_t i = 0; i < JK_COUNT(table->waiting); i++)
+                free(table->waiting[i].threads);
         jk_map_free(&table->by_id);
         jk_map_free(&table->by_pid);
 }
@@ -307,6 +313,16 @@ jk_threads_seen(struct jk_threads *table, const struct jk_thread_record *record)
         return 0;
 }
 
+static int
+wait_for(struct jk_waiting *waiting, uint32_t slot)
+{
+        int r = jk_array_grow(&waiting->threads, &waiting->capacity, waiting->n + 1);
+
+        if (r == 0)
+                waiting->threads[waiting->n++] = slot;
+        return r;
+}
+
 int
 jk_threads_exited(struct jk_threads *table, const struct jk_thread_record *record)
 {
@@ -316,9 +332,10 @@ jk_threads_exited(struct jk_threads *table, const struct jk_thread_record *recor
         r = take(table, record, &thread);
         if (r < 0)
                 return r;
-        if (thread->status == THREAD_ALIVE)
-                thread->status = THREAD_EXITED;
-        return 0;
+        if (thread->status != THREAD_ALIVE)
+                return 0;
+        thread->status = THREAD_EXITED;
+        return wait_for(&table->waiting[0], (uint32_t)(thread - table->threads));
 }
 
 void
@@ -346,13 +363,37 @@ jk_threads_settle(struct jk_threads *table)
 {
         for (size_t i = 0; i < table->n_threads; i++) {
                 struct jk_thread *thread = &table->threads[i];
-                bool waited_for;
 
-                if (thread->status == THREAD_UNUSED || thread->stamp_ms == table->stamp_ms)
-                        continue;
-                waited_for = thread->status == THREAD_EXITED &&
-                             table->stamp_ms - thread->stamp_ms < JK_LAST_WORD_MS;
-                if (!waited_for)
+                if (thread->status != THREAD_UNUSED && thread->status != THREAD_EXITED &&
+                    thread->stamp_ms != table->stamp_ms)
                         remove_thread(table, thread);
         }
+}
+
+/* Give up those that exited at least a turn ago and were not seen since: one whose memory takes
+ * long to tear down is still on a CPU. */
+void
+jk_threads_stop_waiting(struct jk_threads *table)
+{
+        struct jk_waiting old = table->waiting[1];
+        size_t kept = 0;
+
+        if (table->stamp_ms - table->turned_ms < LAST_WORD_MS)
+                return;
+
+        for (size_t i = 0; i < old.n; i++) {
+                struct jk_thread *thread = &table->threads[old.threads[i]];
+
+                if (thread->status != THREAD_EXITED)
+                        continue;
+                if (table->stamp_ms - thread->stamp_ms < LAST_WORD_MS)
+                        old.threads[kept++] = old.threads[i];
+                else
+                        remove_thread(table, thread);
+        }
+
+        old.n = kept;
+        table->waiting[1] = table->waiting[0];
+        table->waiting[0] = old;
+        table->turned_ms = table->stamp_ms;
 }

@@ -6,7 +6,7 @@
  * kernel, no clock.
  *
  * A process ends when its last thread has left the CPU for good: what it used between the exit
- * tracepoint and that is waited for.
+ * tracepoint and that is waited for, two to four seconds at most.
  */
 #pragma once
 
@@ -18,6 +18,11 @@
 
 struct jk_thread;
 struct jk_process;
+
+struct jk_waiting {
+        uint32_t *threads; /* slots, some used by others by now */
+        size_t n, capacity;
+};
 
 struct jk_threads {
         struct jk_thread *threads;
@@ -31,6 +36,11 @@ struct jk_threads {
 
         uint32_t *touched; /* processes to look at when the tick is flushed */
         size_t n_touched, touched_capacity;
+
+        /* Threads that exited and whose last word is waited for: since the last turn, and since
+         * before. */
+        struct jk_waiting waiting[2];
+        uint32_t turned_ms;
 
         struct jk_map by_id;  /* hash of a thread's id -> slot */
         struct jk_map by_pid; /* hash of pid and start time -> slot */
@@ -54,12 +64,8 @@ int jk_threads_exited(struct jk_threads *table, const struct jk_thread_record *r
 /* A thread is gone, with its final CPU time. */
 void jk_threads_gone(struct jk_threads *table, const struct jk_free_event *event);
 
-/* An RCU grace period lies between a thread's last switch and its last word; two seconds are
- * plenty, and what comes later is microseconds of CPU time. */
-#define JK_LAST_WORD_MS 2000
-
 /* A pass showed all threads, and the events that were there after it are read: drop those that it
- * did not show. One whose exit was announced is given time for its last word. */
+ * did not show. */
 void jk_threads_settle(struct jk_threads *table);
 
 /* Append what happened to the sample and start anew: 0 or -ENOMEM (what did not fit is appended

@@ -203,13 +203,44 @@ a_lost_exit_ends_the_task_and_a_lost_last_word_is_not_waited_for_long(void **sta
         assert_int_equal(only_task(&sample)->pid, 5);
         assert_int_equal(only_task(&sample)->flags, JK_TASK_ENDED);
 
-        begin(&table, &sample, 2000, false);
-        finish(&table, &sample);
+        begin(&table, &sample, 2100, false);
+        finish_without_idle(&table, &sample);
         assert_int_equal(sample.n_tasks, 0);
-        begin(&table, &sample, 2200, false);
-        finish(&table, &sample);
+        begin(&table, &sample, 4100, false);
+        finish_without_idle(&table, &sample);
         assert_int_equal(only_task(&sample)->pid, 6);
         assert_int_equal(only_task(&sample)->flags, JK_TASK_ENDED);
+        TEAR_DOWN();
+}
+
+static void
+a_thread_that_takes_long_to_exit_is_waited_for(void **state)
+{
+        SET_UP();
+        struct jk_thread_record leader = thread_of(5, 5, 10);
+        struct jk_free_event last;
+
+        begin(&table, &sample, 1, false);
+        jk_threads_seen(&table, &leader);
+        finish(&table, &sample);
+        leader.state = JK_THREAD_LAST;
+        for (uint64_t ms = 2000; ms < 20000; ms += 1000) {
+                begin(&table, &sample, ms, false);
+                leader.cpu_ns++;
+                if (ms == 2000)
+                        jk_threads_exited(&table, &leader);
+                else
+                        jk_threads_seen(&table, &leader);
+                finish_without_idle(&table, &sample);
+                assert_int_equal(only_task(&sample)->flags, 0);
+        }
+
+        begin(&table, &sample, 20000, false);
+        last = gone(&leader, leader.cpu_ns + 7);
+        jk_threads_gone(&table, &last);
+        finish_without_idle(&table, &sample);
+        assert_int_equal(only_task(&sample)->flags, JK_TASK_ENDED);
+        assert_int_equal(only_task(&sample)->cpu_ns, 7);
         TEAR_DOWN();
 }
 
@@ -411,6 +442,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_thread_that_ends_during_the_iteration_is_booked_once),
         cmocka_unit_test(a_zombie_is_ended_and_does_not_come_back),
         cmocka_unit_test(a_lost_exit_ends_the_task_and_a_lost_last_word_is_not_waited_for_long),
+        cmocka_unit_test(a_thread_that_takes_long_to_exit_is_waited_for),
         cmocka_unit_test(an_address_that_is_used_again_is_another_thread),
         cmocka_unit_test(a_thread_that_becomes_the_leader_brings_its_own_past),
         cmocka_unit_test(a_change_of_identity_is_told_without_activity),
