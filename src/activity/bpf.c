@@ -437,7 +437,8 @@ jk_bpf_open(const struct jk_activity_env *env, const struct jk_bpf_options *opti
                          sizeof(struct jk_cgroup_path_event), &collector->ring, err);
         if (r < 0)
                 return r;
-        if (collector->programs->links.jk_switch) {
+        collector->threads.counted = collector->programs->links.jk_switch;
+        if (collector->threads.counted) {
                 r = jk_counters_open(collector->programs, software, &collector->counters, err);
                 if (r < 0)
                         return r;

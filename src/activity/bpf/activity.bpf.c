@@ -143,15 +143,32 @@ wakeup(void)
                                                                            : BPF_RB_NO_WAKEUP;
 }
 
+/* An event whose last member is the counters, with or without them; zeroed, as the verifier sees
+ * which of the two it is. */
+#define RESERVE_EVENT(event)                                                                       \
+        ({                                                                                         \
+                if (use_counters) {                                                                \
+                        (event) = bpf_ringbuf_reserve(&events, sizeof *(event), 0);                \
+                        if (event)                                                                 \
+                                __builtin_memset((event), 0, sizeof *(event));                     \
+                } else {                                                                           \
+                        (event) = bpf_ringbuf_reserve(                                             \
+                                &events, sizeof *(event)-JK_COUNTERS * sizeof(__u64), 0);          \
+                        if (event)                                                                 \
+                                __builtin_memset((event), 0,                                       \
+                                                 sizeof *(event)-JK_COUNTERS * sizeof(__u64));     \
+                }                                                                                  \
+                (event);                                                                           \
+        })
+
 /* Whether there was room. */
 static __always_inline bool
 tell_thread(struct task_struct *task, __u32 kind)
 {
-        struct jk_thread_event *event = bpf_ringbuf_reserve(&events, sizeof *event, 0);
+        struct jk_thread_event *event;
 
-        if (!event)
+        if (!RESERVE_EVENT(event))
                 return false;
-        __builtin_memset(event, 0, sizeof *event);
         event->event.kind = kind;
         fill_record(&event->thread, task);
         bpf_ringbuf_submit(event, wakeup());
@@ -254,13 +271,12 @@ SEC("tp_btf/sched_process_free")
 int
 BPF_PROG(jk_free, struct task_struct *task)
 {
-        struct jk_free_event *event = bpf_ringbuf_reserve(&events, sizeof *event, 0);
+        struct jk_free_event *event;
 
-        if (!event) {
+        if (!RESERVE_EVENT(event)) {
                 lose_event();
                 return 0;
         }
-        __builtin_memset(event, 0, sizeof *event);
         event->event.kind = JK_EVENT_FREE;
         event->id.address = (__u64)task;
         event->id.start_ns = task->start_boottime;

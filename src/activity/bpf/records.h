@@ -41,7 +41,6 @@ struct jk_thread_record {
         jk_u64 cpu_ns;
         jk_u64 read_bytes;
         jk_u64 write_bytes;
-        jk_u64 counters[JK_COUNTERS]; /* of the whole process */
         jk_u64 cgroup;
         jk_u64 resident_pages;
         jk_u32 minor_faults; /* modulo 2^32 */
@@ -53,8 +52,10 @@ struct jk_thread_record {
         jk_u32 threads;
         jk_u32 state; /* enum jk_thread_state */
         char comm[JK_RECORD_COMM];
+        jk_u64 counters[JK_COUNTERS]; /* of the whole process; an event without them ends here */
 };
 
+/* Events end before the counters where there are none: the ring buffer holds a quarter more. */
 enum jk_event_kind {
         JK_EVENT_SEEN,           /* struct jk_thread_event: it lives */
         JK_EVENT_EXIT,           /* struct jk_thread_event */
@@ -78,7 +79,8 @@ struct jk_free_event {
         struct jk_event event;
         struct jk_thread_id id;
         jk_u64 cpu_ns;
-        jk_u64 counters[JK_COUNTERS]; /* of the process; 0 if this was not its leader */
+        jk_u64 counters[JK_COUNTERS]; /* of the process, 0 if this was not its leader; or not there
+                                       */
 };
 
 struct jk_cgroup_path_event {

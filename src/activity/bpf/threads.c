@@ -234,6 +234,8 @@ count(struct jk_threads *table, struct jk_process *process,
 {
         uint64_t deltas[JK_COUNTERS];
 
+        if (!table->counted)
+                return;
         for (int i = 0; i < JK_COUNTERS; i++)
                 deltas[i] = rise(&process->counters[i], counters[i]);
         if (table->baseline)

@@ -49,6 +49,7 @@ struct jk_threads {
         size_t ending;     /* processes without living threads that are not closed */
         pid_t self;        /* the agent's own pid */
         bool baseline;     /* the first tick: nothing is activity */
+        bool counted;      /* records have hardware counters; set by the owner */
 };
 
 void jk_threads_init(struct jk_threads *table, pid_t self);
