@@ -68,19 +68,31 @@ jk_stat_child_start(struct jk_stat_child *child, struct jk_cgroups *cgroups, con
         prctl(PR_SET_CHILD_SUBREAPER, 1);
 
         child->pid = fork();
-        if (child->pid == 0)
+        if (child->pid == 0) {
+                close(go[1]); /* or it would wait for itself */
                 become_command(go[0], failed[1], argv);
+        }
 
         close(go[0]);
         close(failed[1]);
         child->go_fd = go[1];
         child->failed_fd = failed[0];
-        if (child->pid < 0)
-                return jk_fail(err, errno, "cannot fork: %m");
+        if (child->pid < 0) {
+                int r = jk_fail(err, errno, "cannot fork: %m");
+
+                close(go[1]);
+                close(failed[0]);
+                return r;
+        }
 
         child->pid_fd = (int)syscall(SYS_pidfd_open, child->pid, 0);
-        if (child->pid_fd < 0)
-                return jk_fail(err, errno, "pidfd_open: %m; this needs Linux 5.3 or later");
+        if (child->pid_fd < 0) {
+                int r = jk_fail(err, errno, "pidfd_open: %m; this needs Linux 5.3 or later");
+                int64_t unused;
+
+                jk_stat_child_reap(child, &unused);
+                return r;
+        }
 
         jk_stat_cgroup_make(&child->cgroup, root, jk_cgroups_mount(cgroups), own_cgroup,
                             child->pid);
@@ -116,6 +128,7 @@ jk_stat_child_reap_ended(struct jk_stat_child *child)
 int
 jk_stat_child_reap(struct jk_stat_child *child, int64_t *ret_cpu_ns)
 {
+        close(child->go_fd); /* one that still waits for it ends */
         while (!child->reaped) {
                 if (waitpid(child->pid, &child->status, 0) < 0 && errno == EINTR)
                         continue;
@@ -124,8 +137,8 @@ jk_stat_child_reap(struct jk_stat_child *child, int64_t *ret_cpu_ns)
         jk_stat_child_reap_ended(child);
 
         *ret_cpu_ns = reaped_cpu_ns() - child->cpu_before_ns;
-        close(child->go_fd);
         close(child->failed_fd);
-        close(child->pid_fd);
+        if (child->pid_fd >= 0)
+                close(child->pid_fd);
         return child->status;
 }

@@ -42,7 +42,8 @@ figure_of(const struct jk_stat_report *report,
 
 /* ---- the figures: of a zone, or of the whole run ---- */
 
-#define WHOLE SIZE_MAX
+#define LEFT_OUT "the last run was interrupted and is left out"
+#define WHOLE    SIZE_MAX
 
 static double
 command_j(const struct jk_stat_result *r, size_t z)
@@ -184,6 +185,8 @@ print_notes(FILE *out, const struct jk_stat_report *report)
                         "is in the figures\n",
                         still_running);
         print_unseen_zones(out, report);
+        if (report->left_out)
+                fputs("  note: " LEFT_OUT "\n", out);
         if (report->no_cgroup[0])
                 fprintf(out,
                         "  note: %s; its energy is told by CPU time, and without processes that "
@@ -297,6 +300,8 @@ notes_array(const struct jk_stat_report *report)
 {
         json_t *notes = json_array();
 
+        if (report->left_out)
+                json_array_append_new(notes, json_string(LEFT_OUT));
         if (report->no_cgroup[0])
                 json_array_append_new(notes, safe_string(report->no_cgroup));
         if (report->status->activity_missing[0])

@@ -122,10 +122,12 @@ pass_signals(int signal_fd, int pid_fd)
         return end;
 }
 
-/* Tick until the command has ended. */
-static int
+/* Tick until the command has ended. A tick that fails for want of memory is made up for by the
+ * next.
+ */
+static void
 watch(struct jk_engine *engine, struct jk_stat_child *child, int signal_fd, int64_t interval_ns,
-      bool *interrupted, struct jk_error *err)
+      bool *interrupted)
 {
         struct pollfd fds[] = {
                 { .fd = child->pid_fd, .events = POLLIN },
@@ -144,26 +146,29 @@ watch(struct jk_engine *engine, struct jk_stat_child *child, int signal_fd, int6
                 if (n > 0 && fds[1].revents)
                         *interrupted |= pass_signals(signal_fd, child->pid_fd);
                 if (n > 0 && fds[0].revents)
-                        return 0;
+                        return;
                 if (n == 0) {
-                        int r = jk_engine_tick(engine, err);
-
+                        jk_engine_tick(engine, NULL);
                         jk_stat_child_reap_ended(child);
-
-                        if (r < 0)
-                                return r;
                         due_ns = jk_monotonic_ns() + interval_ns;
                 }
         }
 }
 
-static int
-exec_failure(struct jk_stat_child *child, const char *name, int failure)
+/* End a command that did not begin. */
+static void
+abandon(struct jk_stat_child *child)
 {
         int64_t unused;
 
         jk_stat_child_reap(child, &unused);
         jk_stat_cgroup_remove(&child->cgroup);
+}
+
+static int
+exec_failure(struct jk_stat_child *child, const char *name, int failure)
+{
+        abandon(child);
         fprintf(stderr, "joulekeeper stat: %s: %s\n", name, strerror(failure));
         return failure == ENOENT ? 127 : 126;
 }
@@ -189,22 +194,27 @@ conclude(struct jk_engine *engine, struct jk_stat_child *child, const struct jk_
 {
         struct jk_snapshot *snapshot;
         struct jk_stat_result result;
+        size_t still_running;
         int64_t cpu_ns;
         int status, r;
 
         status = jk_stat_child_reap(child, &cpu_ns);
         r = jk_engine_tick(engine, err);
+        if (r == 0) {
+                snapshot = jk_shelf_take(jk_engine_shelf(engine));
+                r = jk_stat_account(base, snapshot, child->cgroup.path, cpu_ns, elapsed_ns,
+                                    &result);
+                jk_shelf_put_back(jk_engine_shelf(engine), snapshot);
+                if (r < 0)
+                        jk_fail(err, r, "out of memory");
+        }
+
+        still_running = jk_stat_cgroup_remove(&child->cgroup);
         if (r < 0)
                 return r;
 
-        snapshot = jk_shelf_take(jk_engine_shelf(engine));
-        r = jk_stat_account(base, snapshot, child->cgroup.path, cpu_ns, elapsed_ns, &result);
-        jk_shelf_put_back(jk_engine_shelf(engine), snapshot);
-        if (r < 0)
-                return jk_fail(err, r, "out of memory");
-
         result.wait_status = status;
-        result.still_running = jk_stat_cgroup_remove(&child->cgroup);
+        result.still_running = still_running;
         *ret_result = result;
         return 0;
 }
@@ -226,8 +236,11 @@ run_once(struct jk_engine *engine, const struct stat_options *given, char *argv[
                                 given->engine.root ? given->engine.root : "", own_cgroup(snapshot),
                                 argv, &err);
         jk_shelf_put_back(jk_engine_shelf(engine), snapshot);
-        if (r == 0)
+        if (r == 0) {
                 r = take_base(engine, &base, &err);
+                if (r < 0)
+                        abandon(&child);
+        }
         if (r < 0) {
                 fprintf(stderr, "joulekeeper stat: %s\n", err.message);
                 return JK_EXIT_FAILURE;
@@ -239,10 +252,8 @@ run_once(struct jk_engine *engine, const struct stat_options *given, char *argv[
         if (r > 0)
                 return exec_failure(&child, argv[0], r);
 
-        r = watch(engine, &child, signal_fd, given->engine.interval_ns, &interrupted, &err);
-        if (r == 0)
-                r = conclude(engine, &child, &base, jk_monotonic_ns() - started_ns, ret_result,
-                             &err);
+        watch(engine, &child, signal_fd, given->engine.interval_ns, &interrupted);
+        r = conclude(engine, &child, &base, jk_monotonic_ns() - started_ns, ret_result, &err);
         if (r < 0) {
                 fprintf(stderr, "joulekeeper stat: %s\n", err.message);
                 return JK_EXIT_FAILURE;
@@ -337,6 +348,7 @@ run_all(struct jk_engine *engine, const struct stat_options *given, char *argv[]
         __attribute__((cleanup(close_output))) FILE *out = NULL;
         struct jk_error no_cgroup = { "" };
         struct jk_snapshot *last;
+        size_t n_runs = 0;
         int status = 0;
 
         if (!results || signal_fd < 0) {
@@ -351,11 +363,15 @@ run_all(struct jk_engine *engine, const struct stat_options *given, char *argv[]
                 status = run_once(engine, given, argv, signal_fd, &results[i], &no_cgroup);
                 if (status != 0)
                         return status;
-                report.n_results++;
+                n_runs++;
                 /* A command that was interrupted is not started again, however it took it. */
                 if (results[i].interrupted || pass_signals(signal_fd, -1))
                         break;
         }
+
+        /* Half a run tells nothing of a whole one: it is shown only where there is no other. */
+        report.left_out = n_runs > 1 && results[n_runs - 1].interrupted;
+        report.n_results = n_runs - report.left_out;
 
         last = jk_shelf_take(jk_engine_shelf(engine));
         report.status = &last->status;
@@ -365,8 +381,8 @@ run_all(struct jk_engine *engine, const struct stat_options *given, char *argv[]
         jk_shelf_put_back(jk_engine_shelf(engine), last);
 
         if (status == 0)
-                status = exit_status(results[report.n_results - 1].wait_status);
-        for (size_t i = 0; i < report.n_results; i++)
+                status = exit_status(results[n_runs - 1].wait_status);
+        for (size_t i = 0; i < n_runs; i++)
                 free(results[i].zones);
         return status;
 }

@@ -61,7 +61,8 @@ int jk_stat_child_go(struct jk_stat_child *child);
 /* Reap what has ended, above all orphans, which come to us: a long run must not pile up zombies. */
 void jk_stat_child_reap_ended(struct jk_stat_child *child);
 
-/* Reap it: its wait status, and CPU time of itself and all descendants that were waited for. */
+/* Reap it: its wait status (127 if it was never let exec), and CPU time of itself and all
+ * descendants that were waited for. */
 int jk_stat_child_reap(struct jk_stat_child *child, int64_t *ret_cpu_ns);
 
 /* ---- one run's figures (stat-account.c) ---- */
@@ -108,6 +109,7 @@ struct jk_stat_report {
         char **argv;
         const struct jk_stat_result *results;
         size_t n_results;
+        bool left_out; /* of several runs the last was interrupted, and is not among the results */
         const struct jk_status *status; /* of the engine */
         const char *no_cgroup; /* why there is no cgroup for the command; empty if there is */
         bool root;

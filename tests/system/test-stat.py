@@ -210,6 +210,22 @@ def an_interrupted_command_is_not_repeated():
 
 
 @case
+def an_interrupted_run_is_not_in_the_mean():
+    with scratch_directory() as folder:
+        runs, file = Path(folder, "runs"), Path(folder, "report.json")
+        script = f"echo x >> {runs}; [ $(wc -l < {runs}) = 3 ] && echo ready && exec sleep 30; true"
+        process = subprocess.Popen([BINARY, "stat", "-r", "9", "--json", "-o", file, "--",
+                                    "sh", "-c", script], stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(1)
+        process.terminate()
+        assert process.wait(20) == 128 + signal.SIGTERM
+        report = json.loads(file.read_text())
+    assert report["runs"] == 2 and report["elapsed_seconds"] < 0.5, report
+    assert any("interrupted" in note for note in report["notes"]), report["notes"]
+
+
+@case
 def who_starts_it_may_ignore_the_end_of_children():
     done = stat("--", "sh", "-c", "exit 5",
                 preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
