@@ -41,6 +41,8 @@ jk_engine_take_over(struct jk_engine *engine)
 {
         struct jk_engine_changes wanted = read_wanted(engine);
 
+        if (wanted.interval_ns != engine->current.interval_ns)
+                jk_meters_set_interval(engine->meters, wanted.interval_ns);
         engine->current.interval_ns = wanted.interval_ns;
         if (wanted.ledger.ended_retention_ns == engine->current.ledger.ended_retention_ns &&
             wanted.ledger.ended_tasks_max == engine->current.ledger.ended_tasks_max)

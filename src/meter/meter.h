@@ -15,7 +15,7 @@ struct jk_meter;
 /* What a meter may look at when it opens. */
 struct jk_meter_env {
         const struct jk_root *root; /* sysfs and procfs lie below it */
-        int64_t interval_ns;        /* how often it will be read */
+        int64_t interval_ns; /* how often it will be read; if that changes it is opened anew */
 };
 
 /* A zone as a meter offers it, before the set decides which ones to use. */

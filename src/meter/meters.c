@@ -187,6 +187,14 @@ jk_meters_close(struct jk_meters *meters)
         free(meters);
 }
 
+void
+jk_meters_set_interval(struct jk_meters *meters, int64_t interval_ns)
+{
+        meters->env.interval_ns = interval_ns;
+        meters->rescan_ns = 1; /* long past: at the next reading */
+        warn_of_horizon(meters);
+}
+
 /* ---- reading ---- */
 
 static void

@@ -42,6 +42,11 @@ int jk_meters_open_list(const struct jk_meter_ops *const *list, const struct jk_
 
 void jk_meters_close(struct jk_meters *meters);
 
+/* How often they are read from now on. What a meter offers may depend on it: the next reading
+ * looks.
+ */
+void jk_meters_set_interval(struct jk_meters *meters, int64_t interval_ns);
+
 /* Fill sample->zones and sample->readings. Never fails: what cannot be read is not seen. */
 void jk_meters_read(struct jk_meters *meters, struct jk_sample *sample);
 

@@ -19,6 +19,7 @@ struct script {
         int open_result;
         int read_result;
         int opened, alive, reads;
+        int64_t interval_ns; /* as it was told when it was opened last */
         size_t n;
         struct {
                 const char *name;
@@ -110,21 +111,21 @@ script_close(struct jk_meter *meter)
 static int
 better_open(const struct jk_meter_env *env, struct jk_meter **ret_meter, struct jk_error *err)
 {
-        (void)env;
+        scripts[BETTER].interval_ns = env->interval_ns;
         return open_script(&scripts[BETTER], "better", ret_meter, err);
 }
 
 static int
 plain_open(const struct jk_meter_env *env, struct jk_meter **ret_meter, struct jk_error *err)
 {
-        (void)env;
+        scripts[PLAIN].interval_ns = env->interval_ns;
         return open_script(&scripts[PLAIN], "plain", ret_meter, err);
 }
 
 static int
 model_open(const struct jk_meter_env *env, struct jk_meter **ret_meter, struct jk_error *err)
 {
-        (void)env;
+        scripts[MODEL].interval_ns = env->interval_ns;
         return open_script(&scripts[MODEL], "model", ret_meter, err);
 }
 
@@ -471,6 +472,23 @@ a_steady_tick_allocates_nothing(void **state)
         assert_int_equal(after.uordblks, before.uordblks);
 }
 
+static void
+a_new_interval_is_told_to_the_meters(void **state)
+{
+        struct fixture *f = *state;
+
+        open_meters(f, "plain");
+        second(f);
+        assert_int_equal(scripts[PLAIN].interval_ns, S);
+
+        /* They offer the same, so nothing changes hands. */
+        jk_meters_set_interval(f->meters, 5 * S);
+        second(f);
+        assert_int_equal(scripts[PLAIN].interval_ns, 5 * S);
+        assert_int_equal(f->sum_uj, 100000000);
+        assert_int_equal(scripts[PLAIN].alive, 1);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -487,6 +505,7 @@ static const struct CMUnitTest tests[] = {
         TEST(the_prover_stands_in_when_the_proven_meter_fails),
         TEST(the_same_energy_under_another_name_is_used_once),
         TEST(a_zone_that_comes_later_is_appended),
+        TEST(a_new_interval_is_told_to_the_meters),
         TEST(a_steady_tick_allocates_nothing),
 };
 
