@@ -36,8 +36,8 @@ sources() {
 
 write_sources() {
         if [ -n "${MIRROR:-}" ]; then
-                case $suite in
-                [j-z]*) echo "deb $mirror $suite main universe" ;; # Ubuntu: jammy, noble and later
+                case $mirror in
+                *ubuntu*) echo "deb $mirror $suite main universe" ;;
                 *) echo "deb $mirror $suite main" ;;
                 esac
         else
@@ -100,7 +100,15 @@ trap 'exit 130' INT TERM
 eval "$(apt-config shell http_proxy Acquire::http::Proxy)"
 export http_proxy="${http_proxy:-}"
 say "$suite below $fresh"
-debootstrap --variant=minbase "$suite" "$fresh" "$mirror" >"$fresh.log" 2>&1 ||
+# A release that is newer than debootstrap has no script of its own; those of its family are all one.
+script=/usr/share/debootstrap/scripts/$suite
+if [ ! -e "$script" ]; then
+        case $mirror in
+        *ubuntu*) script=${script%/*}/gutsy ;;
+        *) script=${script%/*}/sid ;;
+        esac
+fi
+debootstrap --variant=minbase "$suite" "$fresh" "$mirror" "$script" >"$fresh.log" 2>&1 ||
         { tail -20 "$fresh.log" >&2; die "debootstrap failed; see $fresh.log"; }
 rm -f "$fresh.log"
 write_sources
