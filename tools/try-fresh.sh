@@ -57,7 +57,9 @@ carry_network() {
         done
 }
 
+# The new root is made a mount of its own, as that of a machine is: unshare(1) wants to change it.
 mount_kernel() {
+        mount --bind "$fresh" "$fresh"
         mount -t proc proc "$fresh/proc"
         mount --rbind /sys "$fresh/sys"
         mount --rbind /dev "$fresh/dev"
@@ -87,7 +89,7 @@ fi
 fresh=$(mktemp -d "${TMPDIR:-/var/tmp}/joulekeeper-fresh.XXXXXX")
 chmod 755 "$fresh" # apt downloads as a user of its own
 cleanup() {
-        umount -lR "$fresh"/{proc,sys,dev,run} 2>/dev/null || true
+        umount -lR "$fresh" 2>/dev/null || true
         if [ "${KEEP:-}" = yes ]; then
                 say "kept: $fresh"
         else
