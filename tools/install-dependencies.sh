@@ -19,7 +19,7 @@ build='gcc libc6-dev make meson ninja-build pkg-config python3 libmicrohttpd-dev
 bpf='libbpf-dev clang llvm'
 client='libcurl4-openssl-dev'
 check='libcmocka-dev clang clang-format clang-tidy llvm cppcheck shellcheck procps util-linux git
-       curl tmux stress-ng'
+       curl tmux stress-ng groff-base'
 check_amd64='qemu-system-x86' # and what fetch-guest.sh fetches
 
 say() {

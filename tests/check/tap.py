@@ -47,7 +47,8 @@ def _case(program, line, comments):
     full_name = f"{program}: {line['name'].strip() or reason}"
     notes = "\n".join(comments)
     if name.upper().startswith("SKIP"):
-        return Case(full_name, SKIPPED, notes.removeprefix(SKIP_NOTE).removeprefix("# ").strip())
+        told = notes.removeprefix(SKIP_NOTE).removeprefix("# ").strip()
+        return Case(full_name, SKIPPED, told or (reason if line["name"].strip() else ""))
     return Case(full_name, FAILED if line["bad"] else PASSED, notes + "\n" if line["bad"] else "")
 
 
