@@ -184,6 +184,14 @@ jk_emit_user_cpu_seconds(struct jk_exposition *out)
 
 /* ---- what is no longer listed ---- */
 
+/* Not shown as a process: the sum of those that ended, and what a cgroup's processes used that came
+ * and went unseen. They have ended too. */
+static bool
+is_no_process(const struct jk_entry *entry)
+{
+        return entry->flags & (JK_ENTRY_REST | JK_ENTRY_UNSEEN);
+}
+
 static int64_t
 ended_tasks_uj(const struct jk_snapshot *snapshot, size_t zone)
 {
@@ -192,7 +200,7 @@ ended_tasks_uj(const struct jk_snapshot *snapshot, size_t zone)
         for (size_t i = 0; i < snapshot->n_entries[JK_DIMENSION_TASK]; i++) {
                 const struct jk_entry *entry = &snapshot->entries[JK_DIMENSION_TASK][i];
 
-                if (entry->flags & JK_ENTRY_REST)
+                if (is_no_process(entry))
                         sum += jk_entry_idle_uj(snapshot, entry)[zone] +
                                jk_entry_dynamic_uj(snapshot, entry)[zone];
         }
@@ -244,12 +252,12 @@ jk_emit_accounts(struct jk_exposition *out)
 }
 
 static size_t
-count_rest(const struct jk_snapshot *snapshot)
+count_no_processes(const struct jk_snapshot *snapshot)
 {
         size_t n = 0;
 
         for (size_t i = 0; i < snapshot->n_entries[JK_DIMENSION_TASK]; i++)
-                n += !!(snapshot->entries[JK_DIMENSION_TASK][i].flags & JK_ENTRY_REST);
+                n += is_no_process(&snapshot->entries[JK_DIMENSION_TASK][i]);
 
         return n;
 }
@@ -261,8 +269,8 @@ jk_emit_accounts_left_out(struct jk_exposition *out)
 
         jk_labels_clear(out);
         jk_label(out, "dimension", "task");
-        jk_sample_u64(out, out->snapshot->n_entries[JK_DIMENSION_TASK] - count_rest(out->snapshot) -
-                                   scratch->processes.n);
+        jk_sample_u64(out, out->snapshot->n_entries[JK_DIMENSION_TASK] -
+                                   count_no_processes(out->snapshot) - scratch->processes.n);
         jk_labels_clear(out);
         jk_label(out, "dimension", "cgroup");
         jk_sample_u64(out, out->snapshot->n_entries[JK_DIMENSION_CGROUP] - scratch->cgroups.n);

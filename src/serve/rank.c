@@ -205,7 +205,8 @@ jk_rank_sorted(struct jk_rank *rank, const struct jk_snapshot *snapshot,
 
 /* ---- what is shown as metrics ---- */
 
-/* Fill with the living or the ended accounts, the sum of the rest left out. */
+/* Fill with the living or the ended accounts. What is no account of its own is left out: the sum of
+ * the rest, and the time of a cgroup's processes that nobody saw. */
 static void
 collect(struct jk_rank *rank, const struct jk_snapshot *snapshot, enum jk_dimension dimension,
         bool ended)
@@ -214,7 +215,7 @@ collect(struct jk_rank *rank, const struct jk_snapshot *snapshot, enum jk_dimens
 
         rank->n = 0;
         for (size_t i = 0; i < snapshot->n_entries[dimension]; i++) {
-                if (entries[i].flags & JK_ENTRY_REST ||
+                if (entries[i].flags & (JK_ENTRY_REST | JK_ENTRY_UNSEEN) ||
                     !!(entries[i].flags & JK_ENTRY_ENDED) != ended)
                         continue;
                 rank->items[rank->n++] = (struct jk_rank_item){

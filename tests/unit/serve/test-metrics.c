@@ -333,11 +333,14 @@ shown_accounts_and_what_ended_make_up_the_zone(void **state)
 
         fake_inherit(s, &s->entries[JK_DIMENSION_CGROUP][3], 4711);
         fake_inherit(s, &s->entries[JK_DIMENSION_CGROUP][4], 12);
-        fake_entry(s, JK_DIMENSION_TASK, "more", 4723)->pid = 7;
+        fake_entry(s, JK_DIMENSION_TASK, "more", 4000)->pid = 7;
+        fake_task(s, 0, "unseen", "/", 723)->flags = JK_ENTRY_UNSEEN;
         fake_balance(s);
         jk_shelf_publish(&r->shelf, s);
         r->processes = -1;
         metrics(r, NULL);
+        assert_null(strstr(r->body.data, "pid=\"0\""));
+        assert_int_equal(value_of(r, "joulekeeper_accounts_left_out{dimension=\"task\"}"), 0);
 
         for (size_t z = 0; z < 3; z++) {
                 int64_t zone = sum_of(r, "joulekeeper_zone_joules_total{", zones[z]);
