@@ -195,3 +195,20 @@ jk_text_utf8(struct jk_text *text, const char *string)
                 }
         }
 }
+
+void
+jk_text_escaped(struct jk_text *text, const char *string)
+{
+        const unsigned char *s = (const unsigned char *)string;
+
+        while (*s) {
+                size_t length = utf8_length(s);
+
+                if (length > 0 && *s != '%' && !(s[0] == 0xc2 && s[1] < 0xa0)) {
+                        jk_text_bytes(text, (const char *)s, length);
+                        s += length;
+                } else {
+                        jk_text_printf(text, "%%%02X", *s++);
+                }
+        }
+}

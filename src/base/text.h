@@ -35,4 +35,8 @@ void jk_text_joules(struct jk_text *text, int64_t energy_uj);
  * U+FFFD, and control characters become U+FFFD as well, so that no output can be broken by it. */
 void jk_text_utf8(struct jk_text *text, const char *string);
 
+/* The same so that different strings stay different, and each can be had back: a byte of what is
+ * not valid or a control character, and the percent sign, becomes %XX. */
+void jk_text_escaped(struct jk_text *text, const char *string);
+
 #define jk_autotext __attribute__((cleanup(jk_text_free)))

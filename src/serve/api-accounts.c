@@ -200,15 +200,24 @@ write_inherited(struct jk_json *json, const struct jk_snapshot *snapshot,
         jk_json_close_object(json);
 }
 
+/* Cgroups that differ only in bytes that JSON cannot hold are different accounts. */
+static void
+write_id(struct jk_json *json, const struct jk_snapshot *snapshot, const struct jk_entry *entry)
+{
+        jk_autotext struct jk_text escaped = { 0 };
+        char id[ID_SIZE];
+
+        jk_entry_id(snapshot, entry, id, sizeof id);
+        jk_text_escaped(&escaped, id);
+        jk_json_string(json, "id", escaped.data ? escaped.data : "");
+}
+
 void
 jk_api_account(struct jk_json *json, const struct jk_snapshot *snapshot,
                const struct jk_entry *entry)
 {
-        char id[ID_SIZE];
-
-        jk_entry_id(snapshot, entry, id, sizeof id);
         jk_json_open_object(json, NULL);
-        jk_json_string(json, "id", id);
+        write_id(json, snapshot, entry);
         jk_json_string(json, "dimension", jk_dimension_name(entry->dimension));
         jk_json_string(json, "name", jk_snapshot_string(snapshot, entry->name));
         if (entry->dimension == JK_DIMENSION_TASK)

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/root.h"
@@ -195,6 +196,30 @@ a_pipe_in_a_files_place_holds_nobody(void **state)
 
 /* Names that others chose get into messages. */
 static void
+what_is_escaped_stays_distinct_and_valid(void **state)
+{
+        static const char *const strings[][2] = {
+                { "/user.slice/caf\xc3\xa9", "/user.slice/caf\xc3\xa9" },
+                { "/a\xff", "/a%FF" },
+                { "/a\xfe", "/a%FE" },
+                { "/a%FF", "/a%25FF" },
+                { "/a\n", "/a%0A" },
+                { "/a\xc2\x85", "/a%C2%85" }, /* a control character in two bytes */
+                { "/a\xe2\x82", "/a%E2%82" }, /* cut off */
+                { "", "" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < JK_COUNT(strings); i++) {
+                jk_autotext struct jk_text text = { 0 };
+
+                jk_text_escaped(&text, strings[i][0]);
+                assert_int_equal(text.length, strlen(strings[i][1]));
+                assert_memory_equal(text.data ? text.data : "", strings[i][1], text.length);
+        }
+}
+
+static void
 a_message_is_one_line(void **state)
 {
         int ends[2], saved = dup(STDERR_FILENO);
@@ -225,6 +250,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_made_safe),
         cmocka_unit_test(numbers_are_numbers),
         cmocka_unit_test(a_pipe_in_a_files_place_holds_nobody),
+        cmocka_unit_test(what_is_escaped_stays_distinct_and_valid),
         cmocka_unit_test(a_message_is_one_line),
 };
 

@@ -305,6 +305,25 @@ hostile_names_break_nothing(void **state)
 }
 
 static void
+accounts_that_look_the_same_have_ids_of_their_own(void **state)
+{
+        struct renderer *r = *state;
+        struct jk_snapshot *s = fake_machine(&r->shelf, 1, 0);
+        json_t *reply, *accounts;
+
+        s->n_entries[JK_DIMENSION_CGROUP] = 0;
+        fake_entry(s, JK_DIMENSION_CGROUP, "/a\xfe", 1);
+        fake_entry(s, JK_DIMENSION_CGROUP, "/a\xff", 1);
+        jk_shelf_publish(&r->shelf, s);
+
+        reply = get_json(r, "/api/v1/accounts", "dimension=cgroup&sort=name");
+        accounts = json_object_get(reply, "accounts");
+        assert_string_equal(string(json_array_get(accounts, 0), "id"), "cgroup:/a%FE");
+        assert_string_equal(string(json_array_get(accounts, 1), "id"), "cgroup:/a%FF");
+        json_decref(reply);
+}
+
+static void
 wrong_requests_get_a_problem_that_helps(void **state)
 {
         struct renderer *r = *state;
@@ -461,6 +480,7 @@ static const struct CMUnitTest tests[] = {
         renderer_test(lists_are_in_the_order_that_was_asked_for),
         renderer_test(the_top_is_the_beginning_of_the_whole),
         renderer_test(hostile_names_break_nothing),
+        renderer_test(accounts_that_look_the_same_have_ids_of_their_own),
         renderer_test(wrong_requests_get_a_problem_that_helps),
         renderer_test(a_machine_without_zones_is_shown),
         renderer_test(ten_thousand_tasks_are_listed),
