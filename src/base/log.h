@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Logging to stderr, one line a message, with the syslog level prefix ("<4>") where the journal
- * reads us (JOURNAL_STREAM is set). Thread-safe: a line is one write(2).
+ * reads us (JOURNAL_STREAM is set). Thread-safe: a line is one write(2). Never
+ * blocks: where nobody reads, messages are dropped, and their number is told with the next.
  */
 #pragma once
 

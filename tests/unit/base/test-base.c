@@ -5,8 +5,10 @@
  */
 #include "tests/unit/test.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "base/log.h"
@@ -240,6 +242,38 @@ a_message_is_one_line(void **state)
         close(ends[1]);
 }
 
+static void
+a_pipe_that_nobody_reads_holds_nobody_who_logs(void **state)
+{
+        char text[4096];
+        int fds[2], before = dup(STDERR_FILENO);
+        ssize_t n, last = 0;
+
+        (void)state;
+        assert_int_equal(pipe(fds), 0);
+        assert_int_equal(fcntl(fds[1], F_SETPIPE_SZ, 4096), 4096);
+        dup2(fds[1], STDERR_FILENO);
+        alarm(20); /* were it held */
+        for (int i = 0; i < 500; i++)
+                jk_log_error("nobody reads this, and there is much of it");
+        alarm(0);
+
+        fcntl(fds[0], F_SETFL, O_NONBLOCK);
+        while ((n = read(fds[0], text, sizeof text)) > 0)
+                last = n;
+        assert_true(last > 0);
+        jk_log_error("now somebody does");
+        dup2(before, STDERR_FILENO);
+        n = read(fds[0], text, sizeof text - 1);
+        assert_true(n > 0);
+        text[n] = '\0';
+        assert_non_null(strstr(text, " messages were lost\n"));
+        assert_non_null(strstr(text, "now somebody does\n"));
+        close(before);
+        close(fds[0]);
+        close(fds[1]);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(shares_add_up),
         cmocka_unit_test(equal_weights_differ_by_one_unit_at_most),
@@ -252,6 +286,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pipe_in_a_files_place_holds_nobody),
         cmocka_unit_test(what_is_escaped_stays_distinct_and_valid),
         cmocka_unit_test(a_message_is_one_line),
+        cmocka_unit_test(a_pipe_that_nobody_reads_holds_nobody_who_logs),
 };
 
 JK_RUN_TESTS(tests)
