@@ -12,7 +12,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 from harness import Fake, Place, check  # noqa: E402
 from service import CONFIG, UNIT, Service, journal, systemctl, write_unit  # noqa: E402
-from support import case, run_cases, wait_until  # noqa: E402
+from support import BINARY, case, run_cases, wait_until  # noqa: E402
 from watch import Watch  # noqa: E402
 
 CAPABILITIES = (39, 38, 2, 19)  # BPF, PERFMON, DAC_READ_SEARCH, SYS_PTRACE
@@ -66,7 +66,7 @@ def sandboxed_it_reads_a_meter_that_only_root_may_read():
         counter = Path("/srv/fake/sys/class/powercap/intel-rapl:0/energy_uj")
         check(counter.stat().st_mode & 0o077 == 0, "anybody may read the fake's counter")
         before = fake.halt()
-        command = f"/usr/local/sbin/joulekeeper run --root /srv/fake --config {CONFIG}"
+        command = f"{BINARY} run --root /srv/fake --config {CONFIG}"
         with Service("ExecStart=", f"ExecStart={command}", name="metered.service") as service:
             fake.go_on()
             time.sleep(3)
