@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "activity/bpf/collector.h"
@@ -22,6 +21,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 /* The kernel hands over up to eight pages at once. */
 #define BUFFER_BYTES (32 * 1024)
@@ -29,11 +29,8 @@
 /* Threads that did not run are left out, and checked all the same now and then. */
 #define FULL_EVERY_TICKS 64
 
-#define READER_NICE -20
-
-/* A walk holds up its CPU, and must fit into the ring buffer beside what ends meanwhile. */
+/* A walk holds up its CPU. */
 #define WALK_THREADS_MAX 20000
-#define WALK_RING_PART   4
 
 /* ---- events ---- */
 
@@ -104,7 +101,7 @@ read_events(void *data)
         struct jk_collector *collector = data;
         struct epoll_event event;
 
-        (void)setpriority(PRIO_PROCESS, 0, READER_NICE); /* of this thread; as may be permitted */
+        jk_thread_take_precedence();
         for (;;) {
                 int n = epoll_wait(collector->epoll_fd, &event, 1, -1);
 
@@ -196,6 +193,11 @@ read_iterator(struct jk_collector *collector, int fd, struct jk_error *err)
                                        collector->threads.n_threads);
                 kept += (size_t)(n - taken);
                 memmove(collector->buffer, collector->buffer + taken, kept);
+
+                /* What ends meanwhile must not fill the ring. A thread in the part that is kept may
+                 * be among it: its end would come before its life. */
+                if (kept == 0)
+                        consume(collector);
         }
 }
 
@@ -210,15 +212,14 @@ iterate(struct jk_collector *collector, struct jk_error *err)
         return read_iterator(collector, fd, err);
 }
 
-/* Whether a walk is likely to have room for what it has to tell. */
+/* Whether a walk is likely to have room in the ring buffer for what it has to tell, beside what
+ * ends meanwhile. */
 static bool
 can_walk(const struct jk_collector *collector)
 {
-        size_t room = bpf_map__max_entries(collector->programs->maps.events) / WALK_RING_PART;
-
         return bpf_program__fd(collector->programs->progs.jk_walk) >= 0 &&
                collector->threads.n_threads <= WALK_THREADS_MAX &&
-               collector->told <= room / sizeof(struct jk_thread_event);
+               collector->told <= collector->programs->rodata->walk_max;
 }
 
 /* Whether all that ran fitted into the ring buffer; if not, every thread has to be asked for. */

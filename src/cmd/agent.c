@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "cmd/agent-internal.h"
 #include "cmd/notify.h"
 #include "config/rows.h"
@@ -264,6 +265,7 @@ tick(void *data)
 {
         struct jk_agent *agent = data;
 
+        jk_thread_take_precedence();
         jk_engine_run(agent->engine, agent->stop_fd);
         return NULL;
 }

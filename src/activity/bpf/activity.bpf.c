@@ -29,7 +29,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const volatile bool use_v1 = false; /* report the cgroup of the cpuacct hierarchy, not v2 */
 const volatile int hierarchy = 0;   /* its id: whose cgroups' coming and going to report */
 const volatile bool use_counters = false;
-const volatile __u32 wake_bytes = 128 * 1024; /* unread events that wake up user space */
+const volatile __u32 wake_bytes = 0; /* so many unread bytes of events wake up user space */
+const volatile __u32 walk_max = 0;   /* threads that a walk may tell */
 
 bool want_all; /* the next pass reports every thread, idle or not */
 
@@ -234,7 +235,7 @@ jk_iterate(struct bpf_iter__task *ctx)
         return 0;
 }
 
-/* Run by user space. Returns the threads told, or -1 if the ring buffer has no room for them. */
+/* Run by user space. Returns the threads told, or -1 if they are too many for the ring buffer. */
 SEC("raw_tp/sched_switch")
 int
 jk_walk(void *ctx)
@@ -248,7 +249,7 @@ jk_walk(void *ctx)
         while (told >= 0 && (task = bpf_iter_task_next(&walk))) {
                 if (!task->pid || !is_wanted(task))
                         continue; /* the idle task, or one that idles */
-                told = tell_thread(task, JK_EVENT_SEEN) ? told + 1 : -1;
+                told = told < (int)walk_max && tell_thread(task, JK_EVENT_SEEN) ? told + 1 : -1;
         }
         bpf_iter_task_destroy(&walk);
         return told;

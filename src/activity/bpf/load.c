@@ -171,14 +171,17 @@ static void
 set_up(struct jk_activity *programs, const struct jk_activity_env *env,
        const struct jk_bpf_options *options, bool use_counters)
 {
+        uint32_t ring_bytes;
+
         if (jk_cgroups_mode(env->cgroups) == JK_CGROUP_V1) {
                 programs->rodata->hierarchy = cpuacct_hierarchy();
                 programs->rodata->use_v1 = programs->rodata->hierarchy != 0;
         }
-        if (options && options->ring_bytes) {
+        if (options && options->ring_bytes)
                 bpf_map__set_max_entries(programs->maps.events, options->ring_bytes);
-                programs->rodata->wake_bytes = options->ring_bytes / 4;
-        }
+        ring_bytes = bpf_map__max_entries(programs->maps.events);
+        programs->rodata->wake_bytes = ring_bytes / 4;
+        programs->rodata->walk_max = ring_bytes / 4 / sizeof(struct jk_thread_event);
 
         programs->rodata->use_counters = use_counters;
         bpf_program__set_autoload(programs->progs.jk_switch, use_counters);
