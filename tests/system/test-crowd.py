@@ -11,7 +11,8 @@ from support import Skip  # noqa: E402
 from watch import Watch  # noqa: E402
 
 CROWD = 10_000
-MOST_BYTES_EACH = 4096  # of resident memory: a bound; how little it is, the bench tells
+MOST_BYTES_EACH = 2560  # of resident memory: a bound; how little it is, the bench tells
+MOST_LOST = CROWD // 10  # of the 40,000 events of two crowds' ends, where the machine is busy as well
 LIST_BYTES = 16 << 20  # the crowd in JSON, which is asked for after the first peak
 SHOWN_BY_DEFAULT = 20
 
@@ -71,7 +72,10 @@ def hold(place, activity):
         check(peaks[0] - before <= CROWD * MOST_BYTES_EACH,
               f"it grew by {(peaks[0] - before) / CROWD:.0f} bytes for each process")
         check(peaks[1] - peaks[0] <= LIST_BYTES, f"it grows with each crowd: {peaks}")
-    note(f"{agent.status()['ticks']['lost_events']} events were lost as {CROWD} ended at once, twice")
+    lost = agent.status()["ticks"]["lost_events"]
+    note(f"{lost} events were lost as {CROWD} ended at once, twice")
+    if not has_sanitizer():
+        check(lost <= MOST_LOST, f"{lost} events were lost as {CROWD} ended at once, twice")
     check(agent.stop()[0] == 0, agent.output)
 
 
