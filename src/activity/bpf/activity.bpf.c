@@ -235,6 +235,9 @@ jk_iterate(struct bpf_iter__task *ctx)
         return 0;
 }
 
+/* In memory, as the verifier would follow a count in a register through every value. */
+__u32 walk_told;
+
 /* Run by user space. Returns the threads told, or -1 if they are too many for the ring buffer. */
 SEC("raw_tp/sched_switch")
 int
@@ -242,17 +245,18 @@ jk_walk(void *ctx)
 {
         struct bpf_iter_task walk;
         struct task_struct *task;
-        int told = 0;
+        bool fits = true;
 
         begin_pass();
+        walk_told = 0;
         bpf_iter_task_new(&walk, NULL, BPF_TASK_ITER_ALL_THREADS);
-        while (told >= 0 && (task = bpf_iter_task_next(&walk))) {
+        while (fits && (task = bpf_iter_task_next(&walk))) {
                 if (!task->pid || !is_wanted(task))
                         continue; /* the idle task, or one that idles */
-                told = told < (int)walk_max && tell_thread(task, JK_EVENT_SEEN) ? told + 1 : -1;
+                fits = ++walk_told <= walk_max && tell_thread(task, JK_EVENT_SEEN);
         }
         bpf_iter_task_destroy(&walk);
-        return told;
+        return fits ? walk_told : -1;
 }
 
 /* ---- the ending ---- */

@@ -16,6 +16,7 @@ struct jk_ring;
 
 struct jk_bpf_options {
         bool software_counters; /* let software clocks stand in for hardware counters: for tests */
+        bool no_walk;           /* read the iterator at each tick, as on older kernels */
         uint32_t ring_bytes;    /* of the events' ring buffer, a power of two; 0: as built */
 };
 

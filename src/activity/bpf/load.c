@@ -258,7 +258,8 @@ jk_bpf_load(const struct jk_activity_env *env, const struct jk_bpf_options *opti
                 return r;
 
         libbpf_set_print(log_libbpf);
-        for (extent = ALL; extent < EXTENT_MAX; extent++) {
+        for (extent = options && options->no_walk ? WITHOUT_WALK : ALL; extent < EXTENT_MAX;
+             extent++) {
                 r = try_load(env, options, use_counters && extent < ESSENTIAL, extent,
                              ret_programs);
                 if (r == 0 || r == -EPERM)

@@ -6,6 +6,7 @@
 #include "tests/unit/activity/bpf-live.h"
 
 #include <pthread.h>
+#include <string.h>
 
 static void
 spawn_100(void *data)
@@ -172,7 +173,77 @@ lost_exits_are_counted_and_the_lost_are_closed(void **state)
         munmap(n, 4096);
 }
 
+static bool
+kernel_has(const char *function)
+{
+        FILE *symbols = fopen("/proc/kallsyms", "re");
+        char line[512], name[256];
+        bool found = false;
+
+        assert_non_null(symbols);
+        while (!found && fgets(line, sizeof line, symbols))
+                found = sscanf(line, "%*s %*s %255s", name) == 1 && strcmp(name, function) == 0;
+        fclose(symbols);
+        return found;
+}
+
+static bool
+walks(const struct jk_bpf_options *options)
+{
+        struct fixture f;
+        bool walk;
+
+        open_fixture(&f, options);
+        walk = strstr(jk_collector_bpf.describe(f.collector), "task walk");
+        close_fixture(&f);
+        return walk;
+}
+
+static void
+tasks_are_walked_where_the_kernel_can(void **state)
+{
+        bool can = kernel_has("bpf_iter_task_new");
+
+        (void)state;
+        assert_int_equal(walks(NULL), can);
+        assert_int_equal(walks(&(struct jk_bpf_options){ .software_counters = true }), can);
+        assert_false(walks(&(struct jk_bpf_options){ .no_walk = true }));
+}
+
+static void
+the_iterator_bills_the_same_as_the_walk(void **state)
+{
+        struct fixture walk, iterator;
+        struct seen walked = { 0 }, iterated = { 0 };
+        int64_t *used = shared_page();
+        pid_t pid;
+
+        (void)state;
+        open_fixture(&walk, NULL);
+        open_fixture(&iterator, &(struct jk_bpf_options){ .no_walk = true });
+        pid = spawn(spawn_100, used);
+        for (int i = 0; i < 5; i++) {
+                live_sleep_ms(70);
+                tick(&walk);
+                look(&walk, 0, pid, &walked);
+                tick(&iterator);
+                look(&iterator, 0, pid, &iterated);
+        }
+        tick_until_ended(&walk, 0, pid, 100, 100, &walked);
+        tick_until_ended(&iterator, 0, pid, 100, 100, &iterated);
+
+        assert_int_equal(walked.ended, 100);
+        assert_int_equal(iterated.ended, 100);
+        assert_within_pct(walked.cpu_ns, (int64_t)iterated.cpu_ns, 0.5, 0.5);
+        reap(pid);
+        close_fixture(&walk);
+        close_fixture(&iterator);
+        munmap(used, 4096);
+}
+
 static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tasks_are_walked_where_the_kernel_can),
+        cmocka_unit_test(the_iterator_bills_the_same_as_the_walk),
         cmocka_unit_test(processes_of_5_ms_are_billed_like_any_other),
         cmocka_unit_test(what_a_task_used_is_told_at_the_next_tick),
         cmocka_unit_test(no_exit_is_lost_at_1000_forks_per_second),
