@@ -18,7 +18,7 @@
 #include "tests/bench/bpfstats.h"
 #include "tests/bench/procread.h"
 
-#define WARM_UP_TICKS 15
+#define WARM_UP_TICKS 30
 
 enum cost { COST_TICK, COST_COLLECT, COST_ATTRIBUTE, COST_PUBLISH, COST_PROC, COST_MAX };
 
