@@ -431,6 +431,7 @@ battery_close(struct jk_meter *meter)
 const struct jk_meter_ops jk_meter_battery = {
         .name = "battery",
         .summary = "what the machine draws from its batteries (sys/class/power_supply)",
+        .slow = true,
         .open = battery_open,
         .zones = battery_zones,
         .read = battery_read,

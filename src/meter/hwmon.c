@@ -222,6 +222,7 @@ hwmon_read(struct jk_meter *meter, struct jk_sample *sample, struct jk_error *er
 const struct jk_meter_ops jk_meter_hwmon = {
         .name = "hwmon",
         .summary = "energy and power sensors of boards, processors and GPUs (sys/class/hwmon)",
+        .slow = true,
         .open = hwmon_open,
         .zones = hwmon_zones,
         .read = hwmon_read,

@@ -32,6 +32,10 @@ struct jk_meter_ops {
          * for a while (trial.c); NULL: it needs no proof. */
         const struct jk_meter_ops *proven_by;
 
+        /* Reading it may wait for a device, for ever if its driver hangs: it is opened and read by
+         * a thread of its own (slow.h), where only the sample's time is to be seen. */
+        bool slow;
+
         /* Find what there is below env->root. 0, -ENODEV if this machine has no such meter (the
          * message says what was looked for), -EACCES with the remedy, or another negative errno. */
         int (*open)(const struct jk_meter_env *env, struct jk_meter **ret_meter,

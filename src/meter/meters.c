@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "meter/set.h"
+#include "meter/slow.h"
 
 const struct jk_meter_ops *const jk_meter_list[] = {
         &jk_meter_perf,    &jk_meter_powercap, &jk_meter_hwmon,
@@ -174,6 +175,13 @@ jk_meters_open(const struct jk_meter_env *env, const char *names, struct jk_mete
         return jk_meters_open_list(jk_meter_list, env, names, ret_meters, err);
 }
 
+static void
+free_slot(struct jk_meters *meters, size_t s)
+{
+        jk_meters_close_slot(meters, s);
+        jk_slow_free(meters->slots[s].slow);
+}
+
 void
 jk_meters_close(struct jk_meters *meters)
 {
@@ -181,7 +189,7 @@ jk_meters_close(struct jk_meters *meters)
                 return;
 
         for (size_t s = 0; meters->slots && s < meters->n_slots; s++)
-                jk_meters_close_slot(meters, s);
+                free_slot(meters, s);
         free(meters->slots);
         free(meters->status);
         free(meters);
@@ -252,7 +260,7 @@ note_result(struct jk_meters *meters, size_t s, int r, const struct jk_error *er
 
         status->failures++;
         status->error = *err;
-        if (r == -ENODEV || !saw_anything(meters, s, sample)) {
+        if (r == -ENODEV || r == -ETIMEDOUT || !saw_anything(meters, s, sample)) {
                 fail_slot(meters, s);
                 return true;
         }
@@ -267,11 +275,10 @@ note_result(struct jk_meters *meters, size_t s, int r, const struct jk_error *er
 static int
 read_on_trial(struct jk_meters *meters, size_t s, struct jk_sample *sample, struct jk_error *err)
 {
-        const struct jk_meters_slot *slot = &meters->slots[s];
         int r;
 
         prepare_scratch(meters, sample);
-        r = slot->ops->read(slot->meter, &meters->scratch, err);
+        r = jk_meters_read_slot(meters, s, &meters->scratch, err);
 
         for (size_t t = 0; t < meters->table.count; t++)
                 if (meters->owner[t] == (int)s)
@@ -298,7 +305,7 @@ read_slots(struct jk_meters *meters, struct jk_sample *sample, bool proven)
 
                 trial = jk_meters_on_trial(meters, s);
                 r = trial ? read_on_trial(meters, s, sample, &err)
-                          : slot->ops->read(slot->meter, sample, &err);
+                          : jk_meters_read_slot(meters, s, sample, &err);
                 if (trial)
                         changed |= jk_meters_judge(meters, s, &meters->scratch, sample);
                 changed |= note_result(meters, s, r, &err, sample);
@@ -307,19 +314,27 @@ read_slots(struct jk_meters *meters, struct jk_sample *sample, bool proven)
         return changed;
 }
 
-/* What was opened in this tick takes its baselines in it; a failure shows in the next one. */
-static void
+/* What was opened in this tick takes its baselines in it; a failure shows in the next one, but for
+ * one that does not answer: true, and zones must be claimed anew. */
+static bool
 read_baselines(struct jk_meters *meters, const struct jk_sample *sample)
 {
+        bool changed = false;
+
         for (size_t s = 0; s < meters->n_slots; s++) {
                 struct jk_meters_slot *slot = &meters->slots[s];
 
                 if (slot->meter && slot->fresh) {
+                        struct jk_error err = { 0 };
+
                         prepare_scratch(meters, sample);
-                        slot->ops->read(slot->meter, &meters->scratch, NULL);
+                        if (jk_meters_read_slot(meters, s, &meters->scratch, &err) == -ETIMEDOUT)
+                                changed |= note_result(meters, s, -ETIMEDOUT, &err, sample);
                 }
                 slot->fresh = false;
         }
+
+        return changed;
 }
 
 void
@@ -340,7 +355,8 @@ jk_meters_read(struct jk_meters *meters, struct jk_sample *sample)
                 return;
 
         claim_and_settle(meters);
-        read_baselines(meters, sample);
+        if (read_baselines(meters, sample))
+                claim_and_settle(meters);
 }
 
 /* ---- what there is ---- */

@@ -12,6 +12,7 @@
 struct jk_meters_slot {
         const struct jk_meter_ops *ops;
         struct jk_meter *meter; /* NULL: not open */
+        struct jk_slow *slow;   /* the thread of a slow one, once it was needed */
         bool wanted;
         bool fresh;       /* opened in this tick: it has no baselines yet */
         bool ailing;      /* its last reading failed in part; status.error says how */
@@ -50,6 +51,10 @@ struct jk_meters {
 /* Open a slot's meter, or set its status and when to try again. */
 void jk_meters_open_slot(struct jk_meters *meters, size_t s);
 void jk_meters_close_slot(struct jk_meters *meters, size_t s);
+
+/* Read an open slot. After -ETIMEDOUT it is not open any more. */
+int jk_meters_read_slot(struct jk_meters *meters, size_t s, struct jk_sample *sample,
+                        struct jk_error *err);
 
 /* A meter that is not open waits: after a failure, and for new hardware. */
 void jk_meters_set_back(struct jk_meters_slot *slot);

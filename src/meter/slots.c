@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "meter/set.h"
+#include "meter/slow.h"
 
 #define RETRY_FIRST_NS JK_NS_PER_S
 #define RETRY_MAX_NS   (60 * JK_NS_PER_S)
@@ -21,6 +22,30 @@ jk_meters_close_slot(struct jk_meters *meters, size_t s)
         if (slot->meter)
                 slot->ops->close(slot->meter);
         slot->meter = NULL;
+}
+
+static int
+open_meter(const struct jk_meters *meters, struct jk_meters_slot *slot, struct jk_meter **ret_meter,
+           struct jk_error *err)
+{
+        return slot->ops->slow ? jk_slow_open(&slot->slow, slot->ops, &meters->env, ret_meter, err)
+                               : slot->ops->open(&meters->env, ret_meter, err);
+}
+
+int
+jk_meters_read_slot(struct jk_meters *meters, size_t s, struct jk_sample *sample,
+                    struct jk_error *err)
+{
+        struct jk_meters_slot *slot = &meters->slots[s];
+        int r;
+
+        if (!slot->ops->slow)
+                return slot->ops->read(slot->meter, sample, err);
+
+        r = jk_slow_read(slot->slow, slot->meter, sample, err);
+        if (r == -ETIMEDOUT)
+                slot->meter = NULL;
+        return r;
 }
 
 /* Not open, or no longer: try again after a while (see jk_meters_retry()). */
@@ -53,7 +78,7 @@ jk_meters_open_slot(struct jk_meters *meters, size_t s)
         struct jk_error err = { 0 };
         int r;
 
-        r = slot->ops->open(&meters->env, &slot->meter, &err);
+        r = open_meter(meters, slot, &slot->meter, &err);
         if (r == 0) {
                 slot->fresh = true;
                 slot->ailing = false;
@@ -133,7 +158,7 @@ rescan_slot(struct jk_meters *meters, size_t s)
         struct jk_meter_zone *zones, *found;
         size_t n, n_found;
 
-        if (!slot->meter || slot->fresh || slot->ops->open(&meters->env, &again, NULL) < 0)
+        if (!slot->meter || slot->fresh || open_meter(meters, slot, &again, NULL) < 0)
                 return false;
 
         n = slot->ops->zones(slot->meter, &zones);

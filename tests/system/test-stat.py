@@ -264,23 +264,29 @@ def killed_it_leaves_the_command_to_itself():
                "a later stat removes the cgroup")
 
 
+def stat_in_a_namespace(file):
+    """The number that its command has there, which is the same each time, and the command's cgroups."""
+    done = subprocess.run(
+        ["unshare", "--pid", "--fork", "--mount-proc", BINARY, "stat", "--activity=proc",
+         "--json", "-o", file, "--", "sh", "-c", "echo $$; cat /proc/self/cgroup"],
+        capture_output=True, text=True, timeout=60, check=True)
+    number, _, cgroups = done.stdout.partition("\n")
+    return number, cgroups
+
+
 @case
 def a_process_number_that_came_again_is_no_obstacle():
-    """In a namespace of its own, where the command's process is number 2."""
     if os.geteuid() != 0:
         raise Skip("needs root, to make a cgroup")
-    stale = stat_cgroup_directory() / "joulekeeper-stat-2"
-    with contextlib.suppress(FileExistsError):
-        stale.mkdir()
     with scratch_directory() as folder:
         file = Path(folder, "report.json")
-        done = subprocess.run(
-            ["unshare", "--pid", "--fork", "--mount-proc", BINARY, "stat", "--activity=proc",
-             "--json", "-o", file, "--", "sh", "-c", "echo $$; cat /proc/self/cgroup"],
-            capture_output=True, text=True, timeout=60, check=True)
+        name = f"joulekeeper-stat-{stat_in_a_namespace(file)[0]}"
+        stale = stat_cgroup_directory() / name
+        with contextlib.suppress(FileExistsError):
+            stale.mkdir()
+        number, cgroups = stat_in_a_namespace(file)
         report = json.loads(file.read_text())
-    number, _, cgroups = done.stdout.partition("\n")
-    assert number == "2" and "/joulekeeper-stat-2" in cgroups, done
+    assert name.endswith(f"-{number}") and f"/{name}\n" in cgroups, (name, number, cgroups)
     assert not any("cgroup" in note for note in report["notes"]), report["notes"]
     assert not stale.exists()
 
