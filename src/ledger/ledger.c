@@ -352,7 +352,7 @@ jk_ledger_book(struct jk_ledger *ledger, const struct jk_sample *sample,
 static void
 add_up_book(const struct jk_book *book, size_t n_zones, int64_t sums[static JK_ZONES_MAX])
 {
-        for (uint32_t slot = 0; slot < book->length; slot++) {
+        for (uint32_t slot = 0; n_zones > 0 && slot < book->length; slot++) {
                 const int64_t *idle = jk_book_row(book, slot, JK_PART_IDLE);
                 const int64_t *dynamic = jk_book_row(book, slot, JK_PART_DYNAMIC);
 

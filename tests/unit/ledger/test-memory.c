@@ -32,7 +32,7 @@ begin_tick_of_story(struct machine *m, int tick)
                 char path[16];
 
                 snprintf(path, sizeof path, "/%s%d", tick == 2 ? "renamed" : "group", i);
-                jk_sample_add_cgroup(&m->sample, (uint64_t)(10 + i),
+                jk_sample_add_cgroup(&m->sample, 10 + (uint64_t)i,
                                      tick == 3 ? JK_CGROUP_VANISHED : JK_CGROUP_APPEARED, path);
         }
 }
