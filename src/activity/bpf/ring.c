@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,21 +94,24 @@ jk_ring_close(struct jk_ring *ring)
         free(ring);
 }
 
-/* The record behind its header at a position, in one piece. */
-static const void *
-find_record(const struct jk_ring *ring, uint64_t position, size_t length)
+/* The record behind its header at a position, in one piece; none that is split and too long. */
+static bool
+find_record(const struct jk_ring *ring, uint64_t position, size_t length, const void **ret_record)
 {
         size_t at = (position + BPF_RINGBUF_HDR_SZ) & (ring->size - 1);
         size_t first = ring->size - at;
 
-        if (length <= first)
-                return ring->data + at;
+        if (length <= first) {
+                *ret_record = ring->data + at;
+                return true;
+        }
         if (length > ring->record_max)
-                return NULL;
+                return false;
 
         memcpy(ring->split, ring->data + at, first);
         memcpy(ring->split + first, ring->data, length - first);
-        return ring->split;
+        *ret_record = ring->split;
+        return true;
 }
 
 static size_t
@@ -127,16 +131,18 @@ jk_ring_consume(struct jk_ring *ring, void (*take)(void *context, const void *re
                 const void *header = ring->data + (position & (ring->size - 1));
                 uint32_t length = __atomic_load_n((const uint32_t *)header, __ATOMIC_ACQUIRE);
                 const void *record;
+                bool discarded;
 
                 if (length & BPF_RINGBUF_BUSY_BIT)
                         break; /* still being written; what follows has to wait, too */
 
-                record = find_record(ring, position, length & ~BPF_RINGBUF_DISCARD_BIT);
-                if (record && !(length & BPF_RINGBUF_DISCARD_BIT)) {
+                discarded = length & BPF_RINGBUF_DISCARD_BIT;
+                length &= ~(uint32_t)BPF_RINGBUF_DISCARD_BIT;
+                if (!discarded && find_record(ring, position, length, &record)) {
                         take(context, record);
                         n++;
                 }
-                position += whole_length(length & ~BPF_RINGBUF_DISCARD_BIT);
+                position += whole_length(length);
                 __atomic_store_n(ring->consumed, position, __ATOMIC_RELEASE);
         }
 
