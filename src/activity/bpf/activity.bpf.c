@@ -32,12 +32,13 @@ const volatile bool use_counters = false;
 const volatile __u32 wake_bytes = 0; /* so many unread bytes of events wake up user space */
 const volatile __u32 walk_max = 0;   /* threads that a walk may tell */
 
-bool want_all; /* the next pass reports every thread, idle or not */
+/* Given a value, and so laid first in both builds: see skeleton.h. */
+bool want_all = false; /* the next pass reports every thread, idle or not */
 
 /* ---- read by user space ---- */
 
-__u32 features;    /* enum jk_kernel_feature */
-__u64 lost_events; /* the ring buffer was full */
+__u32 features = 0;    /* enum jk_kernel_feature */
+__u64 lost_events = 0; /* the ring buffer was full */
 
 struct {
         __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -238,6 +239,8 @@ jk_iterate(struct bpf_iter__task *ctx)
 /* In memory, as the verifier would follow a count in a register through every value. */
 __u32 walk_told;
 
+#ifdef JK_WALK
+
 /* Run by user space. Returns the threads told, or -1 if they are too many for the ring buffer. */
 SEC("raw_tp/sched_switch")
 int
@@ -258,6 +261,17 @@ jk_walk(void *ctx)
         bpf_iter_task_destroy(&walk);
         return fits ? walk_told : -1;
 }
+
+#else
+
+SEC("raw_tp/sched_switch")
+int
+jk_walk(void *ctx)
+{
+        return -1; /* in its place, so that both have the same programs; never loaded */
+}
+
+#endif
 
 /* ---- the ending ---- */
 

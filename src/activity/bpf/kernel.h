@@ -160,6 +160,6 @@ struct bpf_iter_task {
 };
 
 extern int bpf_iter_task_new(struct bpf_iter_task *iterator, struct task_struct *task,
-                             unsigned int flags) __ksym __weak;
-extern struct task_struct *bpf_iter_task_next(struct bpf_iter_task *iterator) __ksym __weak;
-extern void bpf_iter_task_destroy(struct bpf_iter_task *iterator) __ksym __weak;
+                             unsigned int flags) __ksym;
+extern struct task_struct *bpf_iter_task_next(struct bpf_iter_task *iterator) __ksym;
+extern void bpf_iter_task_destroy(struct bpf_iter_task *iterator) __ksym;

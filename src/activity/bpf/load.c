@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Loading the BPF programs, and saying what is missing where they do not load. The iterator and the
- * exit tracepoint are needed; where one of the others does not load, those two are tried alone.
+ * Loading the BPF programs, and saying what is missing where they do not load. Without the walk of
+ * the tasks nothing is lost but speed. The iterator and the exit tracepoint are needed; where one
+ * of the others does not load, those two are tried alone.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,11 +224,30 @@ attach(struct jk_activity *programs)
         return jk_activity__attach(programs);
 }
 
+static struct jk_activity *
+open_without_walk(void)
+{
+        struct jk_activity *programs = calloc(1, sizeof *programs);
+        int r = programs ? jk_activity__create_skeleton(programs) : -ENOMEM;
+
+        if (r == 0) {
+                programs->skeleton->data =
+                        (void *)jk_activity_no_walk__elf_bytes(&programs->skeleton->data_sz);
+                r = bpf_object__open_skeleton(programs->skeleton, NULL);
+        }
+        if (r < 0) {
+                jk_activity__destroy(programs);
+                errno = -r;
+                return NULL;
+        }
+        return programs;
+}
+
 static int
 try_load(const struct jk_activity_env *env, const struct jk_bpf_options *options, bool use_counters,
          enum extent extent, struct jk_activity **ret_programs)
 {
-        struct jk_activity *programs = jk_activity__open();
+        struct jk_activity *programs = extent == ALL ? jk_activity__open() : open_without_walk();
         int r;
 
         if (!programs)
@@ -262,7 +283,7 @@ jk_bpf_load(const struct jk_activity_env *env, const struct jk_bpf_options *opti
              extent++) {
                 r = try_load(env, options, use_counters && extent < ESSENTIAL, extent,
                              ret_programs);
-                if (r == 0 || r == -EPERM)
+                if (r == 0 || (r == -EPERM && extent != ALL))
                         break;
                 code = r;
         }
