@@ -166,13 +166,12 @@ take_records(struct jk_collector *collector, const unsigned char *data, size_t l
                                         (const struct jk_thread_record *)(data + at));
                 if (r < 0)
                         return r;
-                collector->told++;
         }
         return (ssize_t)at;
 }
 
 static int
-read_iterator(struct jk_collector *collector, int fd, struct jk_error *err)
+read_iterator(struct jk_collector *collector, int fd, bool all, struct jk_error *err)
 {
         size_t kept = 0;
 
@@ -191,6 +190,8 @@ read_iterator(struct jk_collector *collector, int fd, struct jk_error *err)
                 if (taken < 0)
                         return jk_fail(err, (int)taken, "bpf: out of memory for %zu threads",
                                        collector->threads.n_threads);
+                if (!all)
+                        collector->ran += (size_t)taken / sizeof(struct jk_thread_record);
                 kept += (size_t)(n - taken);
                 memmove(collector->buffer, collector->buffer + taken, kept);
 
@@ -202,14 +203,16 @@ read_iterator(struct jk_collector *collector, int fd, struct jk_error *err)
 }
 
 static int
-iterate(struct jk_collector *collector, struct jk_error *err)
+iterate(struct jk_collector *collector, bool all, struct jk_error *err)
 {
         jk_autoclose int fd = bpf_iter_create(bpf_link__fd(collector->programs->links.jk_iterate));
 
         if (fd < 0)
                 return jk_fail(err, errno, "bpf: starting the task iterator: %m");
-        collector->told = 0;
-        return read_iterator(collector, fd, err);
+        if (!all)
+                collector->ran = 0;
+        collector->programs->bss->want_all = all;
+        return read_iterator(collector, fd, all, err);
 }
 
 /* Whether a walk is likely to have room in the ring buffer for what it has to tell, beside what
@@ -217,9 +220,9 @@ iterate(struct jk_collector *collector, struct jk_error *err)
 static bool
 can_walk(const struct jk_collector *collector)
 {
-        return bpf_program__fd(collector->programs->progs.jk_walk) >= 0 &&
+        return !collector->no_walk && bpf_program__fd(collector->programs->progs.jk_walk) >= 0 &&
                collector->threads.n_threads <= WALK_THREADS_MAX &&
-               collector->told <= collector->programs->rodata->walk_max;
+               collector->ran <= collector->programs->rodata->walk_max;
 }
 
 /* Whether all that ran fitted into the ring buffer; if not, every thread has to be asked for. */
@@ -227,13 +230,23 @@ static bool
 walk(struct jk_collector *collector)
 {
         LIBBPF_OPTS(bpf_test_run_opts, run);
-        int r = bpf_prog_test_run_opts(bpf_program__fd(collector->programs->progs.jk_walk), &run);
-        int told = (int)run.retval;
+        int r, told;
 
-        if (r < 0 || told < 0)
+        collector->programs->bss->want_all = false;
+        r = bpf_prog_test_run_opts(bpf_program__fd(collector->programs->progs.jk_walk), &run);
+        told = (int)run.retval;
+
+        if (r < 0) {
+                jk_log_warning(
+                        "bpf: walking the tasks: %s; from now on the iterator is read, which "
+                        "takes longer",
+                        strerror(-r));
+                collector->no_walk = true;
                 return false;
-        collector->told = (size_t)told;
-        return true;
+        }
+
+        collector->ran = told < 0 ? SIZE_MAX : (size_t)told;
+        return told >= 0;
 }
 
 /* Whether threads that slept have to be reported as well: a pass was missed, moves between cgroups
@@ -260,17 +273,16 @@ pass(struct jk_collector *collector, struct jk_error *err)
          * pass sets its own. */
         (void)jk_thread_cpu_ns();
 
-        collector->programs->bss->want_all = all;
         if (!all && can_walk(collector)) {
                 if (walk(collector)) {
                         consume(collector);
                         return 0;
                 }
-                collector->programs->bss->want_all = all = true;
+                all = true;
         }
 
         collector->want_all = true; /* unless this one is complete */
-        r = iterate(collector, err);
+        r = iterate(collector, all, err);
         if (r < 0)
                 return r;
         collector->want_all = false;
@@ -337,6 +349,7 @@ collect_locked(struct jk_collector *collector, struct jk_sample *sample, struct 
         r = jk_threads_flush(&collector->threads, sample);
         if (r < 0 || collector->failure < 0) {
                 collector->failure = 0;
+                collector->want_all = true;
                 return jk_fail(err, ENOMEM, "bpf: out of memory for the tasks of the tick");
         }
         pass_on_cgroups(collector);

@@ -52,7 +52,8 @@ struct jk_collector {
         bool want_all; /* the next pass has to report every thread */
         uint64_t lost; /* events, as of the last tick */
         uint64_t ticks;
-        size_t told;           /* threads, by the last pass */
+        size_t ran;            /* threads, as of the last pass that told who ran */
+        bool no_walk;          /* it was tried and failed */
         unsigned char *buffer; /* for the iterator */
 };
 
