@@ -166,6 +166,7 @@ def measure_agent(build, options):
         cpu_ms_per_s = (cpu_seconds(process.pid) - before) / (time.monotonic() - started) * 1e3
         before_scrapes_kb = status_kb(process.pid, "VmRSS")
         scrapes = [scrape(url) for _ in range(SCRAPES)]
+        time.sleep(1)  # the last reply is freed after its reader has gone
         return {
             "resident_mb": round(status_kb(process.pid, "VmRSS") / 1024, 2),
             "resident_before_scrapes_mb": round(before_scrapes_kb / 1024, 2),
