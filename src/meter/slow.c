@@ -29,6 +29,15 @@ struct jk_slow {
         bool hung; /* the last call was not waited for: its meter has to be closed */
 };
 
+/* What it holds, nobody else has any more. */
+static void
+close_meter(struct call *call)
+{
+        if (call->meter)
+                call->ops->close(call->meter);
+        call->meter = NULL;
+}
+
 static void
 free_call(void *data)
 {
@@ -36,8 +45,7 @@ free_call(void *data)
 
         if (!call)
                 return;
-        if (call->meter)
-                call->ops->close(call->meter);
+        close_meter(call);
         jk_root_close(&call->root);
         free(call);
 }
@@ -83,9 +91,7 @@ is_back(struct jk_slow *slow)
         if (jk_worker_is_busy(slow->worker))
                 return false;
 
-        if (slow->call->meter)
-                slow->call->ops->close(slow->call->meter);
-        slow->call->meter = NULL;
+        close_meter(slow->call);
         slow->hung = false;
         return true;
 }
