@@ -116,9 +116,14 @@ def arguments():
 
 def run_step(step, steps):
     try:
-        return getattr(steps, step)()
+        cases = getattr(steps, step)()
     except Exception as error:  # a fault of the runner is a failed case, not the end of the run
-        return [Case(step, FAILED, f"the runner failed: {error!r}")]
+        cases = [Case(step, FAILED, f"the runner failed: {error!r}")]
+    left = process.kill_what_is_left()
+    if left:
+        cases.append(Case(f"{step}: nothing left running", FAILED,
+                          "still ran at the end:\n" + "\n".join(left)))
+    return cases
 
 
 def run_steps(names, steps, report):
@@ -132,11 +137,9 @@ def run_steps(names, steps, report):
                 report.begin(name, getattr(Steps, name).__doc__)
                 report.end(run_step(name, steps))
         finally:
-            left = process.kill_what_is_left()
+            process.kill_what_is_left()
             builds.give_back(folder for folder in steps.folders() if folder.exists())
             tempfile.tempdir = None
-    if left:
-        report.end([Case("nothing left running", FAILED, f"still ran at the end: {', '.join(left)}")])
 
 
 def main():

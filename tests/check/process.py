@@ -107,9 +107,17 @@ def _wait_for_descendants(seconds):
         time.sleep(0.05)
 
 
+def _command_line(process):
+    """What it was started as, or its name in brackets, as ps(1) has it."""
+    arguments = Path(f"/proc/{process}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+    if arguments != [b""]:
+        return b" ".join(arguments).decode(errors="replace")
+    return f"[{Path(f'/proc/{process}/comm').read_text(errors='replace').strip()}]"
+
+
 def kill_what_is_left(patience_s=2):
-    """Kill every descendant: the names of those that had to be."""
-    names = set()
+    """Kill every descendant: the command lines of those that had to be."""
+    commands = set()
     for _ in range(20):
         left = _wait_for_descendants(patience_s)
         if not left:
@@ -117,11 +125,11 @@ def kill_what_is_left(patience_s=2):
         patience_s = 0.1
         for process in left:
             try:
-                names.add(Path(f"/proc/{process}/comm").read_text(errors="replace").strip())
+                commands.add(_command_line(process))
                 os.kill(process, signal.SIGKILL)
             except (OSError, ValueError):
                 pass
-    return sorted(names)
+    return sorted(commands)
 
 
 def _reap():

@@ -65,6 +65,14 @@ def wait_until(condition, what, seconds=20):
     raise AssertionError(f"{what}: not within {seconds} s")
 
 
+def has_ended(number):
+    """Also if it is a zombie, as whoever takes in orphans may leave it for long."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def run(*arguments, environment=None, **options):
     """A command of the program to its end: its status, stdout and stderr as text."""
     return subprocess.run([BINARY, *arguments], capture_output=True, text=True, timeout=60,

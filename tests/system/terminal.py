@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A terminal to run the program in: tmux, on a server of its own, and what stands on its screen."""
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -38,6 +39,15 @@ class Terminal:
         return self
 
     def __exit__(self, *error):
+        # A terminal that is closed sends SIGCONT as well, and a leak check that meets one waits
+        # for ever: LeakSanitizer stops the program that it looks through.
+        with contextlib.suppress(subprocess.CalledProcessError):
+            subprocess.run(["pkill", "-KILL", "-t", self.tty.removeprefix("/dev/")], check=False,
+                           timeout=20)
+        self.close()
+
+    def close(self):
+        """As when its window is closed."""
         subprocess.run(["tmux", "-L", self.socket, "kill-server"], check=False, timeout=20,
                        capture_output=True)
 
@@ -59,6 +69,12 @@ class Terminal:
 
     def resize(self, width, height):
         self._tmux("resize-window", "-t", "t", "-x", str(width), "-y", str(height))
+
+    def foreground(self):
+        """The number of the program that runs in it, started last."""
+        return int(subprocess.run(
+            ["pgrep", "-n", "-x", "joulekeeper", "-t", self.tty.removeprefix("/dev/")],
+            capture_output=True, text=True, check=True).stdout)
 
     @property
     def tty(self):

@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-from support import BINARY, Skip, case, run_cases, scratch_directory, wait_until  # noqa: E402
+from support import (BINARY, Skip, case, has_ended, run_cases, scratch_directory,  # noqa: E402
+                     wait_until)
 
 BURN = "import time\nend = time.process_time() + {0}\nwhile time.process_time() < end: pass\n"
 
@@ -240,14 +241,6 @@ def an_output_that_cannot_be_written_is_told():
     for arguments in ([], ["--json"]):
         done = stat("-o", "/dev/full", *arguments, "--", "true")
         assert done.returncode == 1 and "No space left" in done.stderr, done
-
-
-def has_ended(number):
-    """Also if it is a zombie, as whoever takes in orphans may leave it for long."""
-    try:
-        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 @case

@@ -11,7 +11,7 @@ import time
 
 sys.dont_write_bytecode = True
 from burner import Burner  # noqa: E402
-from support import BINARY, Agent, case, free_port, run, run_cases, wait_until  # noqa: E402
+from support import BINARY, Agent, case, free_port, has_ended, run, run_cases, wait_until  # noqa: E402
 from terminal import Terminal  # noqa: E402
 
 PREFIXES = {"µ": 1e-6, "u": 1e-6, "m": 1e-3, "": 1, "k": 1e3}
@@ -268,15 +268,21 @@ def a_signal_gives_the_terminal_back_too():
         settings = terminal.until(
             lambda lines: re.findall(r"^[0-9a-f:]{40,}$", "\n".join(lines), re.M), "settings")[0]
         start_top(terminal)
-        pids = subprocess.run(["pgrep", "-f", "top --interval=500ms --agent=off"],
-                              capture_output=True, text=True, check=True).stdout.split()
-        for pid in pids:
-            if os.readlink(f"/proc/{pid}/exe") == os.path.realpath(BINARY):
-                os.kill(int(pid), signal.SIGTERM)
+        os.kill(terminal.foreground(), signal.SIGTERM)
         terminal.type("echo status=$?; clear; stty -g")
         terminal.shows("prompt>")
         terminal.key("Enter")
         terminal.shows(settings)
+
+
+@case
+def it_ends_with_its_terminal():
+    with Terminal() as terminal:
+        terminal.run("export", "ASAN_OPTIONS=detect_leaks=0")  # see Terminal.__exit__
+        start_top(terminal)
+        top = terminal.foreground()
+        terminal.close()
+        wait_until(lambda: has_ended(top), "top ends")
 
 
 @case
@@ -297,10 +303,7 @@ def control_z_stops_it_and_fg_goes_on():
 def stopped_from_outside_it_takes_the_terminal_back():
     with Terminal() as terminal:
         start_top(terminal)
-        pids = subprocess.run(["pgrep", "-n", "-x", "joulekeeper", "-t",
-                               terminal.tty.removeprefix("/dev/")],
-                              capture_output=True, text=True, check=True).stdout
-        os.kill(int(pids), signal.SIGSTOP)
+        os.kill(terminal.foreground(), signal.SIGSTOP)
         terminal.shows("Stopped")
         terminal.run("fg")
         terminal.shows("q quit")
