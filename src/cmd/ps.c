@@ -8,15 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/array.h"
 #include "base/root.h"
 #include "cmd/ps-json.h"
+#include "cmd/ps-table.h"
 #include "cmd/source-options.h"
-#include "cmd/table.h"
 
 struct ps {
         struct jk_source_options source_options;
@@ -119,28 +118,7 @@ measure(struct ps *ps, struct jk_error *err)
                         : 0;
 }
 
-/* ---- the table ---- */
-
-/* Columns to fill: those of the terminal; elsewhere as many as the contents need. */
-static size_t
-line_width(void)
-{
-        struct winsize size;
-
-        if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
-                return SIZE_MAX;
-        return size.ws_col;
-}
-
-static void
-print_line(const struct jk_text *line)
-{
-        size_t length = line->length;
-
-        while (length > 0 && line->data[length - 1] == ' ')
-                length--;
-        printf("%.*s\n", (int)length, line->data ? line->data : "");
-}
+/* ---- showing ---- */
 
 static void
 print_source(const struct ps *ps)
@@ -163,97 +141,21 @@ print_source(const struct ps *ps)
                                                   snapshot->status.started_realtime_ns);
                 jk_text_string(&line, " ago");
         }
-        print_line(&line);
-}
-
-static void
-print_zone(const struct ps *ps, const struct jk_zone_view *zone)
-{
-        jk_autotext struct jk_text line = { 0 }, piece = { 0 };
-        const struct jk_zone_entry *entry = zone->entry;
-
-        jk_text_printf(&piece, "%*s", (int)(2 + 2 * zone->depth), "");
-        jk_format_safe(&piece, entry->zone.name, ps->glyphs);
-        jk_format_fit(&line, piece.data, 18, JK_FIT_LEFT, ps->glyphs);
-        jk_text_clear(&piece);
-        jk_format_watts(&piece, zone->watts, ps->glyphs);
-        jk_format_fit(&line, piece.data, 9, JK_FIT_RIGHT, ps->glyphs);
-        jk_text_clear(&piece);
-        jk_format_joules(&piece, (double)entry->measured_uj, ps->glyphs);
-        jk_format_fit(&line, piece.data, 10, JK_FIT_RIGHT, ps->glyphs);
-        jk_text_string(&line, "  ");
-        jk_format_trust(&line, entry->zone.provenance, entry->zone.uncertainty_pct, ps->glyphs);
-        if (isfinite(entry->idle.power_w)) {
-                jk_text_string(&line, ", idle ");
-                jk_format_watts(&line, entry->idle.power_w, ps->glyphs);
-                if (isfinite(entry->idle.error_w)) {
-                        jk_text_printf(&line, " %s", ps->glyphs->plusminus);
-                        jk_format_watts(&line, entry->idle.error_w, ps->glyphs);
-                }
-        }
-        if (!entry->seen)
-                jk_text_string(&line, ", not seen now");
-        print_line(&line);
-}
-
-static void
-print_machine(const struct ps *ps)
-{
-        jk_autotext struct jk_text line = { 0 }, piece = { 0 };
-
-        jk_format_fit(&line, "machine", 18, JK_FIT_LEFT, ps->glyphs);
-        jk_format_watts(&piece, ps->view.machine_w, ps->glyphs);
-        jk_format_fit(&line, piece.data, 9, JK_FIT_RIGHT, ps->glyphs);
-        jk_text_clear(&piece);
-        jk_format_joules(&piece, ps->view.machine_uj, ps->glyphs);
-        jk_format_fit(&line, piece.data, 10, JK_FIT_RIGHT, ps->glyphs);
-        jk_text_string(&line, "  ");
-        jk_format_trust(&line, ps->snapshot->machine_provenance, ps->view.machine_uncertainty_pct,
-                        ps->glyphs);
-        print_line(&line);
-        for (size_t i = 0; i < ps->view.n_zones; i++)
-                print_zone(ps, &ps->view.zones[i]);
-        if (ps->view.n_zones == 0)
-                printf("  no meter works here: joulekeeper doctor says why\n");
-}
-
-static void
-print_left_out(const struct ps *ps, size_t n_cut)
-{
-        if (n_cut > 0)
-                printf("%zu more not shown: --top is %zu\n", n_cut, ps->top);
-        else if (ps->view.n_hidden > 0 && !ps->view_options.filter)
-                printf("%zu more used nothing: --all shows them\n", ps->view.n_hidden);
+        jk_ps_line(&line);
 }
 
 static int
 print_table(struct ps *ps)
 {
-        jk_autotext struct jk_text line = { 0 };
-        size_t n = ps->view.n_rows < ps->top ? ps->view.n_rows : ps->top;
-        size_t n_cut = ps->view.n_rows - n;
-        struct jk_table table;
+        struct jk_ps_table table = {
+                .view = &ps->view,
+                .options = &ps->view_options,
+                .glyphs = ps->glyphs,
+                .top = ps->top,
+        };
 
-        ps->view.n_rows = n;
-        jk_table_plan(&table, &ps->view, ps->view_options.dimension, line_width(), ps->glyphs);
         print_source(ps);
-        print_machine(ps);
-
-        printf("\n");
-        jk_table_titles(&table, &ps->view_options, &line, ps->glyphs);
-        print_line(&line);
-        for (size_t i = 0; i < n; i++) {
-                jk_text_clear(&line);
-                jk_table_row(&table, &ps->view.rows[i], &line, ps->glyphs);
-                print_line(&line);
-        }
-
-        jk_text_clear(&line);
-        jk_table_sum(&ps->view, ps->view_options.dimension, line_width(), &line, ps->glyphs);
-        printf("\n");
-        print_line(&line);
-        print_left_out(ps, n_cut);
-        return line.failed ? -ENOMEM : 0;
+        return jk_ps_table(&table);
 }
 
 static int
