@@ -13,13 +13,13 @@ set -eu
 tree=$(cd -- "$(dirname -- "$0")/.." && pwd)
 
 build='gcc libc6-dev make meson ninja-build pkg-config python3 libmicrohttpd-dev libjansson-dev
-       libyaml-dev zlib1g-dev libncurses-dev'
+       libyaml-dev zlib1g-dev libzstd-dev libncurses-dev'
 # The program builds without these, too: without the first three it collects from /proc instead of
 # eBPF, without the last (its header; the library is loaded when needed) top and ps ask no agent.
 bpf='libbpf-dev clang llvm'
 client='libcurl4-openssl-dev'
 check='libcmocka-dev clang clang-format clang-tidy llvm cppcheck shellcheck procps util-linux git
-       curl tmux stress-ng groff-base'
+       curl tmux stress-ng groff-base zstd'
 check_amd64='qemu-system-x86' # and what fetch-guest.sh fetches
 
 say() {

@@ -5,6 +5,7 @@
 #include "sample/zone.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/array.h"
@@ -67,6 +68,24 @@ jk_zone_find(const struct jk_zone_table *table, const char *name)
                         return (int)i;
 
         return -1;
+}
+
+static bool
+same_number(double a, double b)
+{
+        return isnan(a) ? isnan(b) : a == b;
+}
+
+bool
+jk_zone_same(const struct jk_zone *a, const struct jk_zone *b)
+{
+        return strcmp(a->name, b->name) == 0 && strcmp(a->source, b->source) == 0 &&
+               strcmp(a->path, b->path) == 0 && a->kind == b->kind &&
+               a->provenance == b->provenance && a->parent == b->parent &&
+               a->package == b->package && a->die == b->die && a->range_uj == b->range_uj &&
+               same_number(a->uncertainty_pct, b->uncertainty_pct) &&
+               same_number(a->idle_w, b->idle_w) && same_number(a->limit_w, b->limit_w) &&
+               same_number(a->max_w, b->max_w);
 }
 
 int

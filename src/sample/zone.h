@@ -65,6 +65,9 @@ const char *jk_provenance_name(enum jk_provenance provenance);
 /* Index of the zone of that name, or -1. */
 int jk_zone_find(const struct jk_zone_table *table, const char *name);
 
+/* Whether both say the same. */
+bool jk_zone_same(const struct jk_zone *a, const struct jk_zone *b);
+
 /* Append a copy: its index, or -EEXIST (name taken), -ENOSPC (JK_ZONES_MAX reached). */
 int jk_zone_add(struct jk_zone_table *table, const struct jk_zone *zone);
 

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a recording says of itself in its header: which program on which machine wrote it and how,
+ * and what a replay needs to book as the run did. JSON, so that anybody can read it.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/root.h"
+#include "base/text.h"
+#include "ledger/ledger.h"
+
+#define JK_RECORDING_FORMAT 1
+
+struct jk_about {
+        char program[64];  /* "joulekeeper 0.1.0" */
+        char host[65];     /* nodename */
+        char kernel[130];  /* "Linux 6.1.0-28-amd64" */
+        char machine[65];  /* "x86_64" */
+        char cpu[128];     /* its model, by proc/cpuinfo */
+        char activity[32]; /* the collector: "bpf" */
+        char model[32];    /* that booked while it was recorded */
+        int64_t interval_ns;
+        struct jk_ledger_options ledger;
+        bool anonymised;
+};
+
+/* What can be known of this machine; the rest is left empty. */
+void jk_about_machine(struct jk_about *ret_about, const struct jk_root *root);
+
+void jk_about_write(const struct jk_about *about, struct jk_text *out);
+
+/* -EBADMSG: it is no header. -EPROTONOSUPPORT: of a format that is not known here. */
+int jk_about_read(const char *json, struct jk_about *ret_about, struct jk_error *err);
