@@ -9,13 +9,15 @@
 
 #include "cmd/agent.h"
 #include "engine/engine.h"
+#include "record/recording.h"
 #include "serve/serve.h"
 
 struct jk_agent {
         const struct jk_settings *settings;
         struct jk_config config; /* in force */
         struct jk_engine *engine;
-        struct jk_server *server; /* NULL: listen is "off" */
+        struct jk_recorder *recorder; /* NULL: nothing is recorded */
+        struct jk_server *server;     /* NULL: listen is "off" */
         pthread_t thread;
         bool ticking;     /* the thread runs */
         int stop_fd;      /* eventfd: readable once the thread is to end */

@@ -18,7 +18,10 @@
 #include "base/thread.h"
 #include "cmd/agent-internal.h"
 #include "cmd/notify.h"
+#include "cmd/record-engine.h"
 #include "config/rows.h"
+
+#define MB 1000000U
 
 /* ---- from the configuration to the options of those who use it ---- */
 
@@ -130,6 +133,23 @@ keep_memory_small(void)
 }
 
 static int
+open_recorder(struct jk_agent *agent, struct jk_error *err)
+{
+        const struct jk_config *config = &agent->config;
+        struct jk_engine_options engine = engine_options(config);
+        struct jk_recording_place place = {
+                .directory = config->record_directory,
+                .file_bytes = (uint64_t)config->record_file_mb * MB,
+                .file_age_ns = config->record_file_age_ns,
+                .keep_bytes = (uint64_t)config->record_keep_mb * MB,
+        };
+
+        if (strcmp(config->record_directory, "off") == 0)
+                return 0;
+        return jk_record_engine(agent->engine, &engine, &place, NULL, &agent->recorder, err);
+}
+
+static int
 open_parts(struct jk_agent *agent, struct jk_error *err)
 {
         struct jk_engine_options engine = engine_options(&agent->config);
@@ -137,6 +157,8 @@ open_parts(struct jk_agent *agent, struct jk_error *err)
         int r;
 
         r = jk_engine_open(&engine, &agent->engine, err);
+        if (r == 0)
+                r = open_recorder(agent, err);
         if (r < 0)
                 return r;
 
@@ -194,10 +216,14 @@ stop_ticking(struct jk_agent *agent)
 void
 jk_agent_close(struct jk_agent *agent)
 {
+        struct jk_error err;
+
         /* Readers first: the server holds snapshots of the engine's shelf. */
         if (agent->server)
                 jk_serve_stop(agent->server);
         stop_ticking(agent);
+        if (agent->recorder && jk_recorder_close(agent->recorder, NULL, &err) < 0)
+                jk_log_error("%s", err.message);
         if (agent->engine)
                 jk_engine_close(agent->engine);
 
@@ -253,6 +279,9 @@ reload(struct jk_agent *agent)
         serve = serve_options(&agent->config);
         apply_log_level(&agent->config);
         jk_engine_reconfigure(agent->engine, &engine);
+        if (agent->recorder &&
+            jk_record_reconfigured(agent->recorder, agent->engine, &engine, &err) < 0)
+                jk_log_warning("recording goes on as if nothing had changed: %s", err.message);
         if (agent->server)
                 jk_serve_reconfigure(agent->server, &serve);
         jk_log_notice("%s: read again", agent->settings->file);

@@ -45,6 +45,8 @@ extern const struct jk_command jk_command_config;
 extern const struct jk_command jk_command_doctor;
 extern const struct jk_command jk_command_meters;
 extern const struct jk_command jk_command_ps;
+extern const struct jk_command jk_command_record;
+extern const struct jk_command jk_command_replay;
 extern const struct jk_command jk_command_run;
 extern const struct jk_command jk_command_stat;
 extern const struct jk_command jk_command_top;

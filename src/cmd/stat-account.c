@@ -164,3 +164,16 @@ jk_stat_account(const struct jk_stat_base *base, const struct jk_snapshot *snaps
         *ret_result = result;
         return 0;
 }
+
+const char *
+jk_stat_own_cgroup(const struct jk_snapshot *snapshot)
+{
+        for (size_t i = 0; i < snapshot->n_entries[JK_DIMENSION_TASK]; i++) {
+                const struct jk_entry *entry = &snapshot->entries[JK_DIMENSION_TASK][i];
+
+                if (entry->flags & JK_ENTRY_SELF)
+                        return jk_snapshot_string(snapshot, entry->cgroup);
+        }
+
+        return NULL;
+}

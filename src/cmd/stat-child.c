@@ -22,6 +22,7 @@ static void __attribute__((noreturn)) become_command(int go_fd, int failed_fd, c
 
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
+        signal(SIGPIPE, SIG_DFL);
 
         if (read(go_fd, &byte, 1) != 1)
                 _exit(127); /* the parent died before it said go */

@@ -91,20 +91,6 @@ set_option(const struct jk_option *option, const char *value, void *data)
 
 /* ---- one run ---- */
 
-/* The path of this process' own cgroup, where the books are kept; NULL if it cannot be seen. */
-static const char *
-own_cgroup(const struct jk_snapshot *snapshot)
-{
-        for (size_t i = 0; i < snapshot->n_entries[JK_DIMENSION_TASK]; i++) {
-                const struct jk_entry *entry = &snapshot->entries[JK_DIMENSION_TASK][i];
-
-                if (entry->flags & JK_ENTRY_SELF)
-                        return jk_snapshot_string(snapshot, entry->cgroup);
-        }
-
-        return NULL;
-}
-
 /* Signals meant for us go to the command. What the terminal sends (the kernel, to the whole
  * foreground group) the command has got already. True if one came that asks to end. */
 static bool
@@ -233,8 +219,8 @@ run_once(struct jk_engine *engine, const struct stat_options *given, char *argv[
         int r;
 
         r = jk_stat_child_start(&child, jk_engine_cgroups(engine),
-                                given->engine.root ? given->engine.root : "", own_cgroup(snapshot),
-                                argv, &err);
+                                given->engine.root ? given->engine.root : "",
+                                jk_stat_own_cgroup(snapshot), argv, &err);
         jk_shelf_put_back(jk_engine_shelf(engine), snapshot);
         if (r == 0) {
                 r = take_base(engine, &base, &err);

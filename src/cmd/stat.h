@@ -28,6 +28,9 @@ struct jk_stat_cgroup {
                 .mount_fd = -1                                                                     \
         }
 
+/* The path of this process' own cgroup, where the books are kept; NULL if it cannot be seen. */
+const char *jk_stat_own_cgroup(const struct jk_snapshot *snapshot);
+
 /* Make a cgroup below own_cgroup (NULL: it is not known) in the hierarchy mounted at root/mount,
  * move the process there, and remove what a killed stat has left beside it. */
 void jk_stat_cgroup_make(struct jk_stat_cgroup *cgroup, const char *root, const char *mount,

@@ -29,6 +29,11 @@ struct jk_config {
 
         int64_t ended_retention_ns;
         int64_t ended_tasks_max;
+
+        char *record_directory; /* "off": none */
+        int64_t record_file_mb;
+        int64_t record_file_age_ns;
+        int64_t record_keep_mb;
 };
 
 #define JK_CONFIG_FILE_MAX (1 << 20) /* bytes; a larger file is a mistake */

@@ -170,6 +170,55 @@ const struct jk_config_row jk_config_rows[] = {
                 .help = "at most so many ended tasks stay listed by themselves; what the others "
                         "used stays in the line \"ended\"",
         },
+        {
+                .section = "record",
+                .key = "directory",
+                .option = "record",
+                .argument = "DIR",
+                .type = JK_CONFIG_STRING,
+                FIELD(record_directory),
+                .initial = "off",
+                .check = check_not_empty,
+                .help = "write every sample to files in this directory, for joulekeeper replay; "
+                        "\"off\" writes none",
+        },
+        {
+                .section = "record",
+                .key = "file-mb",
+                .option = "record-file-mb",
+                .argument = "N",
+                .type = JK_CONFIG_INTEGER,
+                FIELD(record_file_mb),
+                .initial = "64",
+                .min = 0,
+                .max = 1000000,
+                .help = "begin another file after so many megabytes; 0 does not look at the size",
+        },
+        {
+                .section = "record",
+                .key = "file-age",
+                .option = "record-file-age",
+                .argument = "TIME",
+                .type = JK_CONFIG_DURATION,
+                FIELD(record_file_age_ns),
+                .initial = "24h",
+                .min = 0,
+                .max = 366 * 24 * 3600 * JK_NS_PER_S,
+                .help = "begin another file after so long; 0s does not look at the age",
+        },
+        {
+                .section = "record",
+                .key = "keep-mb",
+                .option = "record-keep-mb",
+                .argument = "N",
+                .type = JK_CONFIG_INTEGER,
+                FIELD(record_keep_mb),
+                .initial = "512",
+                .min = 0,
+                .max = 100000000,
+                .help = "when another file begins, delete the oldest while all have more "
+                        "megabytes; 0 deletes none",
+        },
 };
 
 const size_t jk_config_n_rows = JK_COUNT(jk_config_rows);
@@ -179,6 +228,7 @@ static const struct {
 } sections[] = {
         { "metrics", "how much /metrics lists" },
         { "ledger", "what the books keep of tasks and cgroups that are gone" },
+        { "record", "samples on disk, from which joulekeeper replay books anew" },
 };
 
 const char *

@@ -33,6 +33,7 @@ struct jk_engine {
         struct jk_ledger *ledger;
         struct jk_sample sample;
         bool unbooked; /* memory ran out: the sample waits for the next tick */
+        struct jk_engine_sink sink;
         struct jk_shelf shelf;
 
         /* What another thread may set: see jk_engine_reconfigure(). The tick takes it over. */

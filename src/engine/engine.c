@@ -249,6 +249,8 @@ book(struct jk_engine *engine)
         int r = jk_ledger_book(engine->ledger, &engine->sample, engine->model_ops, engine->model);
 
         engine->unbooked = r < 0;
+        if (r == 0 && engine->sink.take)
+                engine->sink.take(engine->sink.data, &engine->sample, name_user, engine->users);
         return r;
 }
 
@@ -286,10 +288,28 @@ jk_engine_tick(struct jk_engine *engine, struct jk_error *err)
 
 /* ---- for others ---- */
 
+void
+jk_engine_set_sink(struct jk_engine *engine, const struct jk_engine_sink *sink)
+{
+        engine->sink = *sink;
+}
+
 struct jk_shelf *
 jk_engine_shelf(struct jk_engine *engine)
 {
         return &engine->shelf;
+}
+
+const char *
+jk_engine_model(const struct jk_engine *engine)
+{
+        return engine->model_ops->name;
+}
+
+const char *
+jk_engine_activity(const struct jk_engine *engine)
+{
+        return engine->collector ? engine->collector_ops->name : "none";
 }
 
 const struct jk_meters *

@@ -51,7 +51,22 @@ void jk_engine_run(struct jk_engine *engine, int stop_fd);
  * takes effect at the next tick. */
 void jk_engine_reconfigure(struct jk_engine *engine, const struct jk_engine_options *options);
 
+/* Who is to have every sample that was booked, such as a recorder: called on the thread that ticks,
+ * and must not wait. user_name: as jk_ledger_publish() takes it. */
+struct jk_engine_sink {
+        void (*take)(void *data, const struct jk_sample *sample,
+                     const char *(*user_name)(void *data, uid_t uid), void *user_data);
+        void *data;
+};
+
+/* Before the first tick, so that no cgroup that appeared is missed. One at most; copied. */
+void jk_engine_set_sink(struct jk_engine *engine, const struct jk_engine_sink *sink);
+
 struct jk_shelf *jk_engine_shelf(struct jk_engine *engine);
+
+/* Static names: of the model that books, and of the collector ("none" where tasks are not seen). */
+const char *jk_engine_model(const struct jk_engine *engine);
+const char *jk_engine_activity(const struct jk_engine *engine);
 
 /* For commands that print what there is, from the thread that ticks. */
 const struct jk_meters *jk_engine_meters(const struct jk_engine *engine);

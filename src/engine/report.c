@@ -78,7 +78,7 @@ jk_engine_report(struct jk_engine *engine, struct jk_status *ret_status)
 {
         *ret_status = (struct jk_status){
                 .model = engine->model_ops->name,
-                .activity = engine->collector ? engine->collector_ops->name : "none",
+                .activity = jk_engine_activity(engine),
                 .interval_ns = engine->current.interval_ns,
                 .started_realtime_ns = engine->started_realtime_ns,
                 .ticks = engine->ticks + 1,

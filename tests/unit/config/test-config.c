@@ -542,7 +542,9 @@ values_are_compared_and_exchanged(void **state)
         assert_int_equal(parse("{listen: off, interval: 2s, root: /x, meter: powercap, "
                                "activity: proc, model: share, counters: no, log-level: error, "
                                "metrics: {processes: 1, cgroups: 1}, "
-                               "ledger: {ended-retention: 1s, ended-tasks: 1}}",
+                               "ledger: {ended-retention: 1s, ended-tasks: 1}, "
+                               "record: {directory: /x, file-mb: 1, file-age: 1s, "
+                               "keep-mb: 1}}",
                                &b, &err),
                          0);
         for (size_t i = 0; i < jk_config_n_rows; i++) {
