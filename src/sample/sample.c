@@ -4,6 +4,7 @@
  */
 #include "sample/sample.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,46 @@
 /* Up to this much more than the tick's time, a reading came late. */
 #define GAP_TOLERANCE 1.5
 
+/* ---- events ---- */
+
+int
+jk_event_find(const struct jk_event_table *table, const char *name, int package)
+{
+        for (size_t i = 0; i < table->count; i++)
+                if (table->events[i].package == package && strcmp(table->events[i].name, name) == 0)
+                        return (int)i;
+
+        return -1;
+}
+
+int
+jk_event_add(struct jk_event_table *table, const struct jk_event *event)
+{
+        if (jk_event_find(table, event->name, event->package) >= 0)
+                return -EEXIST;
+        if (table->count == JK_EVENTS_MAX)
+                return -ENOSPC;
+
+        table->events[table->count] = *event;
+        return (int)table->count++;
+}
+
+bool
+jk_events_continue(const struct jk_event_table *table, const struct jk_event_table *other)
+{
+        if (other->count > table->count)
+                return false;
+
+        for (size_t i = 0; i < other->count; i++)
+                if (other->events[i].package != table->events[i].package ||
+                    strcmp(other->events[i].name, table->events[i].name) != 0)
+                        return false;
+
+        return true;
+}
+
+/* ---- the sample ---- */
+
 void
 jk_sample_init(struct jk_sample *sample)
 {
@@ -25,6 +66,7 @@ void
 jk_sample_free(struct jk_sample *sample)
 {
         free(sample->tasks);
+        free(sample->task_events);
         free(sample->cpus);
         free(sample->cgroups);
         free(sample->strings);
@@ -69,12 +111,37 @@ jk_sample_has_gap(const struct jk_sample *sample, size_t zone)
                GAP_TOLERANCE * (double)sample->elapsed_ns;
 }
 
+/* A zeroed row for the task that comes next: 0 or -ENOMEM. */
+static int
+add_row(struct jk_sample *sample)
+{
+        size_t n = jk_sample_n_events(sample);
+
+        if (n == 0)
+                return 0;
+        if (jk_array_grow(&sample->task_events, &sample->task_events_capacity,
+                          (sample->n_tasks + 1) * n) < 0)
+                return -ENOMEM;
+
+        memset(sample->task_events + sample->n_tasks * n, 0, n * sizeof *sample->task_events);
+        return 0;
+}
+
+uint64_t *
+jk_sample_task_events(const struct jk_sample *sample, size_t task)
+{
+        size_t n = jk_sample_n_events(sample);
+
+        return n > 0 ? sample->task_events + task * n : NULL;
+}
+
 struct jk_task_record *
 jk_sample_add_task(struct jk_sample *sample)
 {
         struct jk_task_record *task;
 
-        if (jk_array_grow(&sample->tasks, &sample->tasks_capacity, sample->n_tasks + 1) < 0)
+        if (jk_array_grow(&sample->tasks, &sample->tasks_capacity, sample->n_tasks + 1) < 0 ||
+            add_row(sample) < 0)
                 return NULL;
 
         task = &sample->tasks[sample->n_tasks++];

@@ -86,18 +86,48 @@ struct jk_task_record {
         uint32_t threads;        /* now */
 };
 
+/* ---- events ---- */
+
+#define JK_EVENTS_MAX      32
+#define JK_EVENT_NAME_SIZE 48
+
+/* A counted event that has no field of its own in jk_task_record. */
+struct jk_event {
+        char name[JK_EVENT_NAME_SIZE]; /* as whoever counts it calls it: "L2D_CACHE_REFILL" */
+        int package;                   /* counted on the CPUs of this package only, or -1: on all */
+};
+
+/* Indices are stable for the life of the table: an event that comes later is appended. */
+struct jk_event_table {
+        struct jk_event events[JK_EVENTS_MAX];
+        size_t count;
+};
+
+/* Index of the event of that name that is counted there, or -1. */
+int jk_event_find(const struct jk_event_table *table, const char *name, int package);
+
+/* Append a copy: its index, or -EEXIST (name and package taken), -ENOSPC (JK_EVENTS_MAX reached).
+ */
+int jk_event_add(struct jk_event_table *table, const struct jk_event *event);
+
+/* Whether the table begins with all that the other has: then an index of that means the same here.
+ */
+bool jk_events_continue(const struct jk_event_table *table, const struct jk_event_table *other);
+
 /* ---- machine ---- */
 
 struct jk_cpu_reading {
         uint32_t cpu;
         bool online;
-        bool frequency_seen;
+        bool frequency_seen, temperature_seen, voltage_seen;
         uint64_t busy_ns; /* user + nice + system, without irq and softirq */
         uint64_t idle_ns; /* idle + iowait */
         uint64_t irq_ns;
         uint64_t softirq_ns;
         uint64_t steal_ns;
         uint32_t frequency_khz; /* average over the tick where APERF/MPERF tell, else the latest */
+        int32_t temperature_mc; /* milli-degrees Celsius */
+        uint32_t voltage_uv;
 };
 
 /* ---- cgroups ---- */
@@ -138,6 +168,13 @@ struct jk_sample {
         struct jk_task_record *tasks;
         size_t n_tasks, tasks_capacity;
 
+        /* Borrowed as zones are; NULL: none. To be set before the first task of a tick; it may get
+         * longer from one tick to the next, and not within one. */
+        const struct jk_event_table *events;
+        uint64_t *
+                task_events; /* [n_tasks][events->count]: a row per task, since the previous tick */
+        size_t task_events_capacity;
+
         struct jk_cpu_reading *cpus;
         size_t n_cpus, cpus_capacity;
 
@@ -158,9 +195,21 @@ void jk_sample_begin(struct jk_sample *sample, const struct jk_instant *now);
 /* Whether a reading spans so much more than the tick that it did not begin with it. */
 bool jk_sample_has_gap(const struct jk_sample *sample, size_t zone);
 
-/* Append a zeroed record: a pointer valid until the next append, or NULL if memory ran out. */
+/* Append a zeroed record (a task's row of events, too): a pointer valid until the next append, or
+ * NULL if memory ran out. */
 struct jk_task_record *jk_sample_add_task(struct jk_sample *sample);
 struct jk_cpu_reading *jk_sample_add_cpu(struct jk_sample *sample);
+
+/* How many events each task has a count of. */
+static inline size_t
+jk_sample_n_events(const struct jk_sample *sample)
+{
+        return sample->events ? sample->events->count : 0;
+}
+
+/* The counts of the task at this place, by event index: valid until the next append; NULL if there
+ * are no events. */
+uint64_t *jk_sample_task_events(const struct jk_sample *sample, size_t task);
 
 /* 0 or -ENOMEM. */
 int jk_sample_add_cgroup(struct jk_sample *sample, uint64_t id, enum jk_cgroup_event_kind kind,
