@@ -4,9 +4,13 @@
  */
 #include "record/codec.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <zlib.h>
 #include <zstd.h>
+
+#include "base/array.h"
 
 bool
 jk_recording_begins(const unsigned char *bytes, size_t length)
@@ -38,6 +42,23 @@ jk_slots_free(struct jk_slots *slots)
 void
 jk_last_tick_free(struct jk_last_tick *last)
 {
-        free(last->frequencies);
+        free(last->cpus);
         *last = (struct jk_last_tick){ 0 };
+}
+
+void
+jk_last_tick_forget(struct jk_last_tick *last)
+{
+        *last = (struct jk_last_tick){ .cpus = last->cpus, .capacity = last->capacity };
+}
+
+int
+jk_last_tick_set_cpus(struct jk_last_tick *last, size_t n)
+{
+        if (jk_array_grow(&last->cpus, &last->capacity, n) < 0)
+                return -ENOMEM;
+        if (n > last->n_cpus)
+                memset(last->cpus + last->n_cpus, 0, (n - last->n_cpus) * sizeof *last->cpus);
+        last->n_cpus = n;
+        return 0;
 }

@@ -18,6 +18,7 @@ enum jk_message {
         JK_MESSAGE_USER = 3,
         JK_MESSAGE_CGROUP = 4, /* one that was there before this header */
         JK_MESSAGE_TICK = 5,
+        JK_MESSAGE_EVENT = 6,
 };
 
 #define JK_MESSAGE_BYTES_MAX (16U << 20) /* some 300,000 tasks that are all new */
@@ -28,6 +29,9 @@ enum jk_message {
 
 /* Nothing that a machine does in a tick is as much as this, in whatever unit: more is a fault. */
 #define JK_RECORDED_MAX (UINT64_C(1) << 53)
+
+/* As many counts of events, one per task and event, are in a tick at most. */
+#define JK_RECORDED_COUNTS_MAX (1U << 24)
 
 /* Its CRC-32. */
 uint32_t jk_message_checksum(enum jk_message kind, const void *body, size_t length);
@@ -48,17 +52,30 @@ struct jk_slots {
         size_t n, capacity;
 };
 
+/* What may be seen of a CPU besides its times: columns.h. */
+enum { JK_CPU_STATES = 3 };
+
+struct jk_last_cpu {
+        int64_t states[JK_CPU_STATES];
+};
+
 /* What the numbers of a tick are differences to. */
 struct jk_last_tick {
         uint64_t sequence;
         struct jk_instant time;
         uint64_t lost_events;
-        uint32_t *frequencies; /* by the place of the CPU in the sample */
-        size_t n_frequencies, capacity;
+        struct jk_last_cpu *cpus; /* by the place of the CPU in the sample */
+        size_t n_cpus, capacity;
 };
 
 void jk_slots_free(struct jk_slots *slots);
 void jk_last_tick_free(struct jk_last_tick *last);
+
+void jk_last_tick_forget(struct jk_last_tick *last); /* as after a header; keeps the memory */
+
+/* So many CPUs there are in this tick; nothing was said of those that were not in the one before. 0
+ * or -ENOMEM. */
+int jk_last_tick_set_cpus(struct jk_last_tick *last, size_t n);
 
 /* ---- writing ---- */
 
@@ -96,9 +113,9 @@ struct jk_decoder *jk_decoder_new(void); /* NULL: out of memory */
 void jk_decoder_free(struct jk_decoder *decoder);
 
 /* Take one message's body. 1: it was a tick, and is in the sample, which borrows the decoder's
- * zones. 0: it was something else. Negative: it makes no sense (-EBADMSG), or memory ran out; the
- * decoder then needs a header before anything else. Messages of a kind that is not known are left
- * out. */
+ * zones and events. 0: it was something else. Negative: it makes no sense (-EBADMSG), or memory ran
+ * out; the decoder then needs a header before anything else. Messages of a kind that is not known
+ * are left out. */
 int jk_decode(struct jk_decoder *decoder, enum jk_message kind, const void *body, size_t length,
               struct jk_sample *sample, struct jk_error *err);
 

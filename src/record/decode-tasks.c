@@ -138,19 +138,35 @@ get_states(struct jk_decoder *decoder, struct jk_wire *in, struct jk_sample *sam
         }
 }
 
-int
-jk_decode_tasks(struct jk_decoder *decoder, struct jk_wire *in, struct jk_sample *sample)
+/* A task that did nothing takes few bytes here, and a row of counts in the sample. */
+static size_t
+get_number_of_tasks(struct jk_wire *in, size_t n_events)
 {
         size_t most = jk_wire_left(in) / TASK_BYTES_MIN;
         size_t n = jk_wire_get_max(in, most < TASKS_MAX ? most : TASKS_MAX,
                                    "ends within its tasks, or has too many");
-        int r = get_slots(decoder, in, n);
 
+        if (n * n_events <= JK_RECORDED_COUNTS_MAX)
+                return n;
+        jk_wire_fail(in, "has too many counts");
+        return 0;
+}
+
+int
+jk_decode_tasks(struct jk_decoder *decoder, struct jk_wire *in, struct jk_sample *sample)
+{
+        size_t n;
+        int r;
+
+        jk_decode_events(decoder, in, sample);
+        n = get_number_of_tasks(in, jk_sample_n_events(sample));
+        r = get_slots(decoder, in, n);
         if (r == 0)
                 r = get_identities(decoder, in, n, sample);
         if (r < 0 || in->fault)
                 return r;
         get_columns(in, sample);
+        jk_decode_counts(in, sample);
         get_states(decoder, in, sample);
         for (size_t i = 0; i < sample->n_tasks; i++)
                 if (sample->tasks[i].flags & JK_TASK_ENDED)

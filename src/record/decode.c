@@ -8,11 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/array.h"
-#include "record/columns.h"
 #include "record/decoder.h"
 
-#define CPUS_MAX      8192
 #define NEAR_MAX      ((INT64_C(1) << 62) - 1)
 #define KNOWN_READING 31U  /* enum jk_reading_flags */
 #define KNOWN_FLAGS   63U  /* enum jk_sample_flags */
@@ -96,11 +93,9 @@ take_header(struct jk_decoder *decoder, const void *body, size_t length)
         decoder->header = header;
         decoder->ready = true;
         decoder->zones.count = 0;
+        decoder->events_said.count = 0;
         decoder->slots.n = 0;
-        decoder->last.time = (struct jk_instant){ 0 };
-        decoder->last.sequence = 0;
-        decoder->last.lost_events = 0;
-        decoder->last.n_frequencies = 0;
+        jk_last_tick_forget(&decoder->last);
         jk_map_clear(&decoder->told);
         decoder->has_told = true;
         return 0;
@@ -152,49 +147,6 @@ get_readings(struct jk_decoder *decoder, struct jk_wire *in, struct jk_sample *s
         }
 }
 
-static void
-get_frequencies(struct jk_last_tick *last, struct jk_wire *in, struct jk_sample *sample)
-{
-        for (size_t i = 0; i < sample->n_cpus; i++) {
-                int64_t before = i < last->n_frequencies ? last->frequencies[i] : 0;
-                int64_t khz = jk_decode_near(in, before);
-
-                if (khz > UINT32_MAX)
-                        jk_wire_fail(in, "has an absurd frequency");
-                sample->cpus[i].frequency_khz = last->frequencies[i] = (uint32_t)khz;
-        }
-        last->n_frequencies = sample->n_cpus;
-}
-
-static int
-get_cpus(struct jk_decoder *decoder, struct jk_wire *in, struct jk_sample *sample)
-{
-        struct jk_last_tick *last = &decoder->last;
-        size_t n = jk_wire_get_max(in, CPUS_MAX, "has too many CPUs");
-
-        if (n > jk_wire_left(in))
-                jk_wire_fail(in, "ends within its CPUs");
-        for (size_t i = 0; i < n && !in->fault; i++) {
-                struct jk_cpu_reading *cpu = jk_sample_add_cpu(sample);
-                uint64_t bits;
-
-                if (!cpu)
-                        return -ENOMEM;
-                cpu->cpu = (uint32_t)jk_decode_near(in, (int64_t)i);
-                bits = jk_wire_get_max(in, 3, "has an unknown state of a CPU");
-                cpu->online = bits & 1;
-                cpu->frequency_seen = bits >> 1 & 1;
-        }
-        for (size_t c = 0; c < JK_COUNT(jk_cpu_columns); c++)
-                for (size_t i = 0; i < sample->n_cpus; i++)
-                        jk_column_set(&sample->cpus[i], jk_cpu_columns[c],
-                                      jk_wire_get_max(in, JK_RECORDED_MAX, "has an absurd time"));
-        if (jk_array_grow(&last->frequencies, &last->capacity, sample->n_cpus) < 0)
-                return -ENOMEM;
-        get_frequencies(last, in, sample);
-        return 0;
-}
-
 static int
 take_tick(struct jk_decoder *decoder, struct jk_wire *in, struct jk_sample *sample)
 {
@@ -203,6 +155,7 @@ take_tick(struct jk_decoder *decoder, struct jk_wire *in, struct jk_sample *samp
         sample->n_tasks = sample->n_cpus = sample->n_cgroups = sample->strings_length = 0;
         memset(sample->readings, 0, sizeof sample->readings);
         sample->zones = &decoder->zones;
+        sample->events = NULL;
 
         r = jk_decode_missed_cgroups(decoder, sample);
         jk_decode_check_zones(decoder, in);
@@ -211,7 +164,7 @@ take_tick(struct jk_decoder *decoder, struct jk_wire *in, struct jk_sample *samp
         if (r == 0)
                 r = jk_decode_cgroup_events(decoder, in, sample);
         if (r == 0)
-                r = get_cpus(decoder, in, sample);
+                r = jk_decode_cpus(decoder, in, sample);
         if (r == 0)
                 r = jk_decode_tasks(decoder, in, sample);
         if (r == 0 && jk_wire_left(in) > 0)
@@ -237,6 +190,9 @@ take_message(struct jk_decoder *decoder, enum jk_message kind, struct jk_wire *i
                 return jk_decode_cgroup(decoder, in);
         case JK_MESSAGE_TICK:
                 return take_tick(decoder, in, sample);
+        case JK_MESSAGE_EVENT:
+                jk_decode_event(decoder, in);
+                return 0;
         }
         return 0;
 }

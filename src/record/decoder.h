@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of the decoder share: decode.c reads messages and ticks, decode-zones.c, -names.c
- * and -tasks.c what is in them. A fault is remembered in the wire (wire.h); a negative return value
- * is -ENOMEM.
+ * What the files of the decoder share: decode.c reads messages and ticks, decode-zones.c,
+ * -events.c, -names.c, -cpus.c and -tasks.c what is in them. A fault is remembered in the wire
+ * (wire.h); a negative return value is -ENOMEM.
  */
 #pragma once
 
@@ -16,6 +16,9 @@ struct jk_decoder {
         struct jk_zone_table zones;
         bool zones_checked;
         int64_t energy_uj; /* all that was read: any sum of it has to fit the ledger */
+        struct jk_event_table events_said; /* since the header */
+        struct jk_event_table events[2];   /* the one of the two that is lent to samples */
+        bool lent;
         struct jk_slots slots;
         struct jk_last_tick last;
 
@@ -44,6 +47,15 @@ void jk_decode_zone(struct jk_decoder *decoder, struct jk_wire *in);
 /* Whether the zones can be used: their parents are there, and end at the top. */
 void jk_decode_check_zones(struct jk_decoder *decoder, struct jk_wire *in);
 
+/* ---- events (decode-events.c) ---- */
+
+void jk_decode_event(struct jk_decoder *decoder, struct jk_wire *in);
+
+/* How many a tick counts, none or all, into the sample before its tasks; and the counts of its
+ * tasks. */
+void jk_decode_events(struct jk_decoder *decoder, struct jk_wire *in, struct jk_sample *sample);
+void jk_decode_counts(struct jk_wire *in, struct jk_sample *sample);
+
 /* ---- users and cgroups (decode-names.c) ---- */
 
 int jk_decode_user(struct jk_decoder *decoder, struct jk_wire *in);
@@ -55,6 +67,10 @@ int jk_decode_missed_cgroups(struct jk_decoder *decoder, struct jk_sample *sampl
 
 int jk_decode_cgroup_events(struct jk_decoder *decoder, struct jk_wire *in,
                             struct jk_sample *sample);
+
+/* ---- CPUs (decode-cpus.c) ---- */
+
+int jk_decode_cpus(struct jk_decoder *decoder, struct jk_wire *in, struct jk_sample *sample);
 
 /* ---- tasks (decode-tasks.c) ---- */
 

@@ -140,6 +140,26 @@ put_columns(struct jk_text *body, const struct jk_sample *sample)
                         jk_wire_put(body, jk_column_get(&sample->tasks[i], jk_task_columns[c]));
 }
 
+/* The same, of the events that any task has a count of. */
+static void
+put_events(struct jk_text *body, const struct jk_sample *sample)
+{
+        size_t n = jk_sample_n_events(sample);
+        uint64_t mask = 0;
+
+        if (n == 0)
+                return;
+
+        for (size_t i = 0; i < sample->n_tasks; i++)
+                for (size_t e = 0; e < n; e++)
+                        mask |= (uint64_t)(jk_sample_task_events(sample, i)[e] != 0) << e;
+        jk_wire_put(body, mask);
+
+        for (size_t e = 0; e < n; e++)
+                for (size_t i = 0; mask >> e & 1 && i < sample->n_tasks; i++)
+                        jk_wire_put(body, jk_sample_task_events(sample, i)[e]);
+}
+
 /* Sizes are whole pages: the zero bits that all of them end with are said once. */
 static unsigned int
 common_shift(const struct jk_encoder *encoder, const struct jk_sample *sample)
@@ -180,11 +200,13 @@ jk_encode_tasks(struct jk_encoder *encoder, const struct jk_sample *sample)
 {
         int r;
 
+        jk_wire_put(&encoder->body, jk_sample_n_events(sample));
         jk_wire_put(&encoder->body, sample->n_tasks);
         r = put_slots(encoder, sample);
         if (r < 0)
                 return r;
         put_columns(&encoder->body, sample);
+        put_events(&encoder->body, sample);
         put_states(encoder, sample);
         free_slots_of_ended(encoder, sample);
         return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Samples to messages: see codec.h. What was said is remembered only as far as it spares saying it
- * again: the zones as they are, the users whose names are known, the cgroups that there are, and a
- * slot for each living task.
+ * again: the zones as they are, the events, the users whose names are known, the cgroups that there
+ * are, and a slot for each living task.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -87,10 +87,8 @@ jk_encode_header(struct jk_encoder *encoder, const char *json, struct jk_text *o
         encoder->slots.n = 0;
         encoder->free_slot = JK_SLOT_NONE;
         encoder->zones.count = 0;
-        encoder->last.sequence = 0;
-        encoder->last.time = (struct jk_instant){ 0 };
-        encoder->last.lost_events = 0;
-        encoder->last.n_frequencies = 0;
+        encoder->events.count = 0;
+        jk_last_tick_forget(&encoder->last);
         jk_map_clear(&encoder->by_task);
         jk_map_clear(&encoder->users);
 
@@ -133,6 +131,29 @@ say_zones(struct jk_encoder *encoder, const struct jk_zone_table *zones, struct 
                 put_message(JK_MESSAGE_ZONE, &encoder->body, out);
         }
         encoder->zones.count = zones ? zones->count : 0;
+}
+
+/* Those that are new; or, where others are in their places, all of them: the one of index 0 has the
+ * others forgotten. A tick without any leaves them as they are. */
+static void
+say_events(struct jk_encoder *encoder, const struct jk_event_table *events, struct jk_text *out)
+{
+        struct jk_event_table *said = &encoder->events;
+
+        if (!events || events->count == 0)
+                return;
+        if (!jk_events_continue(events, said))
+                said->count = 0;
+        while (said->count < events->count) {
+                const struct jk_event *event = &events->events[said->count];
+
+                jk_text_clear(&encoder->body);
+                jk_wire_put(&encoder->body, said->count);
+                jk_encode_string(&encoder->body, event->name);
+                jk_wire_put_signed(&encoder->body, event->package);
+                put_message(JK_MESSAGE_EVENT, &encoder->body, out);
+                said->events[said->count++] = *event;
+        }
 }
 
 static int
@@ -292,35 +313,6 @@ put_readings(struct jk_text *body, const struct jk_sample *sample)
 }
 
 static int
-put_cpus(struct jk_encoder *encoder, const struct jk_sample *sample)
-{
-        struct jk_last_tick *last = &encoder->last;
-        struct jk_text *body = &encoder->body;
-
-        if (jk_array_grow(&last->frequencies, &last->capacity, sample->n_cpus) < 0)
-                return -ENOMEM;
-
-        jk_wire_put(body, sample->n_cpus);
-        for (size_t i = 0; i < sample->n_cpus; i++) {
-                const struct jk_cpu_reading *cpu = &sample->cpus[i];
-
-                jk_wire_put_signed(body, (int64_t)cpu->cpu - (int64_t)i);
-                jk_wire_put(body, (uint64_t)cpu->online | (uint64_t)cpu->frequency_seen << 1);
-        }
-        for (size_t c = 0; c < JK_COUNT(jk_cpu_columns); c++)
-                for (size_t i = 0; i < sample->n_cpus; i++)
-                        jk_wire_put(body, jk_column_get(&sample->cpus[i], jk_cpu_columns[c]));
-        for (size_t i = 0; i < sample->n_cpus; i++) {
-                uint32_t before = i < last->n_frequencies ? last->frequencies[i] : 0;
-
-                jk_wire_put_signed(body, (int64_t)sample->cpus[i].frequency_khz - before);
-                last->frequencies[i] = sample->cpus[i].frequency_khz;
-        }
-        last->n_frequencies = sample->n_cpus;
-        return 0;
-}
-
-static int
 put_tick(struct jk_encoder *encoder, const struct jk_sample *sample)
 {
         int r;
@@ -329,7 +321,7 @@ put_tick(struct jk_encoder *encoder, const struct jk_sample *sample)
         put_instant(encoder, sample);
         put_readings(&encoder->body, sample);
         put_cgroups(encoder, sample);
-        r = put_cpus(encoder, sample);
+        r = jk_encode_cpus(encoder, sample);
         return r < 0 ? r : jk_encode_tasks(encoder, sample);
 }
 
@@ -345,6 +337,7 @@ jk_encode_sample(struct jk_encoder *encoder, const struct jk_sample *sample,
         encoder->forgotten = false;
         r = remember_cgroups(encoder, sample);
         say_zones(encoder, sample->zones, out);
+        say_events(encoder, sample->events, out);
         if (r == 0)
                 r = say_users(encoder, sample, user_name, user_data, out);
         if (r == 0)

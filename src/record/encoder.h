@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of the encoder share: encode.c writes messages and ticks, encode-tasks.c the tasks
- * of one.
+ * What the files of the encoder share: encode.c writes messages and ticks, encode-cpus.c and
+ * encode-tasks.c the CPUs and the tasks of one.
  */
 #pragma once
 
@@ -26,6 +26,7 @@ struct jk_encoder {
         size_t listed_capacity;
 
         struct jk_zone_table zones;
+        struct jk_event_table events;
         struct jk_map users; /* uid -> nothing */
 
         struct jk_encoded_cgroup *cgroups;
@@ -39,6 +40,9 @@ struct jk_encoder {
 /* A name as it is to be written: as it is, or disguised. */
 const char *jk_encode_name(const struct jk_encoder *encoder, const char *name);
 void jk_encode_string(struct jk_text *out, const char *string);
+
+/* Append to the body what the CPUs did, and what was seen of them: 0 or -ENOMEM. */
+int jk_encode_cpus(struct jk_encoder *encoder, const struct jk_sample *sample);
 
 /* Append to the body who the tasks are and what they did: 0 or -ENOMEM. */
 int jk_encode_tasks(struct jk_encoder *encoder, const struct jk_sample *sample);
