@@ -61,7 +61,7 @@ static void
 take_event(void *context, const void *data)
 {
         struct jk_collector *collector = context;
-        const struct jk_event *event = data;
+        const struct jk_event_head *event = data;
         int r = 0;
 
         switch ((enum jk_event_kind)event->kind) {

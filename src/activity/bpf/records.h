@@ -64,19 +64,19 @@ enum jk_event_kind {
         JK_EVENT_CGROUP_REMOVED,
 };
 
-struct jk_event {
+struct jk_event_head {
         jk_u32 kind;
         jk_u32 length; /* of the path */
 };
 
 struct jk_thread_event {
-        struct jk_event event;
+        struct jk_event_head event;
         struct jk_thread_record thread;
 };
 
 /* The task_struct goes: nothing can be added to its CPU time any more. */
 struct jk_free_event {
-        struct jk_event event;
+        struct jk_event_head event;
         struct jk_thread_id id;
         jk_u64 cpu_ns;
         jk_u64 counters[JK_COUNTERS]; /* of the process, 0 if this was not its leader; or not there
@@ -84,7 +84,7 @@ struct jk_free_event {
 };
 
 struct jk_cgroup_path_event {
-        struct jk_event event;
+        struct jk_event_head event;
         jk_u64 id;
         char path[JK_CGROUP_PATH]; /* cut off at event.length */
 };
