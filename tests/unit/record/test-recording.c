@@ -3,7 +3,7 @@
  * Recordings: what is read is what was written, whatever it was and wherever the file ends, and a
  * replay's books equal the run's.
  */
-#include "tests/unit/ledger/chaos.h"
+#include "tests/unit/record/samples.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -175,84 +175,21 @@ a_replay_equals_the_run(void **state)
 /* ---- sample by sample ---- */
 
 static void
-assert_same_sample(const struct jk_sample *a, const struct jk_sample *b)
-{
-        assert_int_equal(a->sequence, b->sequence);
-        assert_memory_equal(&a->time, &b->time, sizeof a->time);
-        assert_int_equal(a->elapsed_ns, b->elapsed_ns);
-        assert_int_equal(a->suspended_ns, b->suspended_ns);
-        assert_int_equal(a->flags, b->flags);
-        assert_int_equal(a->task_fields, b->task_fields);
-        assert_int_equal(a->lost_events, b->lost_events);
-        assert_int_equal(a->zones->count, b->zones->count);
-        for (size_t i = 0; i < a->zones->count; i++) {
-                assert_string_equal(a->zones->zones[i].name, b->zones->zones[i].name);
-                assert_int_equal(a->zones->zones[i].parent, b->zones->zones[i].parent);
-                assert_memory_equal(&a->readings[i], &b->readings[i], sizeof a->readings[i]);
-        }
-        assert_int_equal(a->n_cpus, b->n_cpus);
-        for (size_t i = 0; i < a->n_cpus; i++)
-                assert_memory_equal(&a->cpus[i], &b->cpus[i], sizeof a->cpus[i]);
-        assert_int_equal(a->n_tasks, b->n_tasks);
-        for (size_t i = 0; i < a->n_tasks; i++)
-                assert_memory_equal(&a->tasks[i], &b->tasks[i], sizeof a->tasks[i]);
-        assert_int_equal(a->n_cgroups, b->n_cgroups);
-        for (size_t i = 0; i < a->n_cgroups; i++) {
-                assert_int_equal(a->cgroups[i].id, b->cgroups[i].id);
-                assert_int_equal(a->cgroups[i].kind, b->cgroups[i].kind);
-                assert_string_equal(jk_sample_cgroup_path(a, &a->cgroups[i]),
-                                    jk_sample_cgroup_path(b, &b->cgroups[i]));
-        }
-}
-
-/* All that a sample can hold, each with a value of its own. */
-static void
-fill(struct chaos *c)
-{
-        struct jk_sample *sample = &c->m.sample;
-
-        sample->time.realtime_ns = (INT64_C(1) << 60) + (int64_t)roll(c, 1000000) * 1000003;
-        sample->suspended_ns = (int64_t)roll(c, 2) * 12345678901;
-        sample->lost_events += roll(c, 3);
-        sample->task_fields = (uint32_t)roll(c, 256);
-        for (size_t i = 0; i < sample->n_cpus; i++) {
-                sample->cpus[i].cpu = (uint32_t)roll(c, 64);
-                sample->cpus[i].steal_ns = roll(c, 1U << 30);
-                sample->cpus[i].frequency_seen = roll(c, 2);
-                sample->cpus[i].frequency_khz = (uint32_t)roll(c, 4000000);
-        }
-        for (size_t i = 0; i < sample->n_tasks; i++) {
-                struct jk_task_record *task = &sample->tasks[i];
-
-                task->ppid = (pid_t)roll(c, 100);
-                task->cycles = roll(c, 3) * roll(c, 1U << 30) * roll(c, 1000);
-                task->write_bytes = roll(c, 3) * roll(c, 1U << 30);
-                task->minor_faults = roll(c, 1000);
-                task->resident_bytes = roll(c, 1000) * (roll(c, 50) ? 4096 : 4097);
-                task->threads = (uint32_t)roll(c, 9);
-                if (roll(c, 9) > 0)
-                        continue;
-                memset(task->comm, 0, sizeof task->comm);
-                snprintf(task->comm, sizeof task->comm, "\xff\x01%llu",
-                         (unsigned long long)roll(c, 100));
-        }
-}
-
-static void
 every_sample_is_read_as_it_was_written(void **state)
 {
         struct jk_recorder *recorder = open_recorder();
         struct jk_sample read_back = { 0 };
         struct jk_reader *reader = NULL;
+        struct jk_event_table events;
         struct chaos c;
 
         (void)state;
         for (int round = 0; round < 2; round++) {
                 chaos_start(&c, 77, about.ledger);
+                events.count = 0;
                 for (int tick = 0; tick < TICKS; tick++) {
                         if (tick > 0)
-                                chaos_tick(&c);
-                        fill(&c);
+                                tick_of_anything(&c, &events);
                         if (round == 0) {
                                 jk_recorder_take(recorder, &c.m.sample, name_user, NULL);
                                 continue;
@@ -260,6 +197,7 @@ every_sample_is_read_as_it_was_written(void **state)
                         assert_int_equal(jk_reader_next(reader, &read_back, &err), 1);
                         assert_same_sample(&c.m.sample, &read_back);
                 }
+                assert_true(events.count > 3);
                 teardown(&c.m);
                 if (round == 0) {
                         assert_int_equal(jk_recorder_close(recorder, NULL, &err), 0);
@@ -277,6 +215,19 @@ every_sample_is_read_as_it_was_written(void **state)
 /* ---- size ---- */
 
 #define CROWD 300
+
+/* In place of the fields of a task. */
+static void
+move_to_events(struct jk_sample *sample)
+{
+        struct jk_task_record *task = &sample->tasks[sample->n_tasks - 1];
+        uint64_t *counts = jk_sample_task_events(sample, sample->n_tasks - 1);
+
+        counts[0] = task->cycles;
+        counts[1] = task->instructions;
+        counts[2] = task->llc_misses;
+        task->cycles = task->instructions = task->llc_misses = 0;
+}
 
 /* A tick of many tasks, from one that ran for some microseconds to one that never slept, with
  * counters: what is known of their ratios makes the numbers no more random than they are. */
@@ -298,19 +249,22 @@ add_crowd(struct chaos *c, double ipc[static CROWD])
                 task->minor_faults = roll(c, 4) ? 0 : roll(c, 100);
                 task->resident_bytes = (UINT64_C(1) << 24) + 4096 * (roll(c, 4) ? 0 : roll(c, 99));
                 task->threads = 1 + (uint32_t)i % 3;
+                if (c->m.sample.events)
+                        move_to_events(&c->m.sample);
         }
 }
 
-static void
-an_active_task_costs_few_bytes(void **state)
+/* What one costs on average, with three counters: fields of its own, or events. */
+static double
+bytes_per_active_task(const struct jk_event_table *events)
 {
         struct jk_recorder *recorder = open_recorder();
         struct jk_recorder_report report;
-        double ipc[CROWD], each;
+        double ipc[CROWD];
         struct chaos c;
 
-        (void)state;
         chaos_start(&c, 3, about.ledger);
+        c.m.sample.events = events;
         for (int i = 0; i < CROWD; i++)
                 ipc[i] = 0.3 + (double)roll(&c, 1000) / 400;
         for (int tick = 0; tick < 2 * 60; tick++) {
@@ -321,9 +275,26 @@ an_active_task_costs_few_bytes(void **state)
         teardown(&c.m);
         assert_int_equal(jk_recorder_close(recorder, &report, &err), 0);
 
-        each = (double)report.bytes / (2 * 60 * CROWD);
-        print_message("# %.1f bytes per active task and tick, with three counters\n", each);
+        return (double)report.bytes / (2 * 60 * CROWD);
+}
+
+static void
+an_active_task_costs_few_bytes(void **state)
+{
+        static const struct jk_event_table events = {
+                .events = { { "CYCLES", -1 }, { "INSTRUCTIONS", -1 }, { "LLC_MISSES", -1 } },
+                .count = 3,
+        };
+        double each = bytes_per_active_task(NULL), by_events;
+
+        (void)state;
+        unlink(path);
+        by_events = bytes_per_active_task(&events);
+        print_message(
+                "# %.1f bytes per active task and tick, with three counters; %.1f as events\n",
+                each, by_events);
         assert_true(each <= 15);
+        assert_true(by_events <= 15);
 }
 
 /* ---- files that are not as they were written ---- */
