@@ -10,12 +10,13 @@ import struct
 import sys
 import zlib
 
-HEADER, ZONE, USER, CGROUP, TICK = range(1, 6)
-KINDS = {HEADER: "header", ZONE: "zone", USER: "user", CGROUP: "cgroup", TICK: "tick"}
+HEADER, ZONE, USER, CGROUP, TICK, EVENT = range(1, 7)
+KINDS = {HEADER: "header", ZONE: "zone", USER: "user", CGROUP: "cgroup", TICK: "tick", EVENT: "event"}
 SEEN, ENDED, IDENTITY = 1, 2, 32
 TASK_COLUMNS = ("cpu_ns", "cycles", "instructions", "llc_misses", "read_bytes", "write_bytes",
                 "minor_faults", "major_faults")
 CPU_COLUMNS = ("busy_ns", "idle_ns", "irq_ns", "softirq_ns", "steal_ns")
+CPU_STATES = {2: "frequency_khz", 4: "temperature_mc", 8: "voltage_uv"}
 
 
 class Body:
@@ -56,14 +57,15 @@ class Reader:
         self.forget()
 
     def forget(self):
-        self.slots, self.frequencies, self.zones = {}, [], 0
+        self.slots, self.cpu_states, self.events = {}, [], []
         self.sequence = self.monotonic = self.realtime = self.boottime = self.lost = 0
 
     def read(self, kind, data):
         if kind == HEADER:
             self.forget()
             return json.loads(data)
-        return {ZONE: self.zone, USER: self.user, CGROUP: self.cgroup, TICK: self.tick}[kind](Body(data))
+        return {ZONE: self.zone, USER: self.user, CGROUP: self.cgroup, TICK: self.tick,
+                EVENT: self.event}[kind](Body(data))
 
     def zone(self, body):
         zone = {"index": body.number(), "name": body.string(), "source": body.string(),
@@ -79,6 +81,11 @@ class Reader:
 
     def cgroup(self, body):
         return {"id": body.number(), "path": body.string()}
+
+    def event(self, body):
+        event = {"index": body.number(), "name": body.string(), "package": body.signed()}
+        self.events = [*self.events[:event["index"]], event] if event["index"] else [event]
+        return event
 
     def tick(self, body):
         tick = self.instant(body)
@@ -115,24 +122,26 @@ class Reader:
         return readings
 
     def cpus(self, body):
-        cpus = []
+        cpus, seen = [], []
         for place in range(body.number()):
-            cpu = {"cpu": place + body.signed()}
-            state = body.number()
-            cpu["online"], cpu["frequency_seen"] = bool(state & 1), bool(state & 2)
-            cpus.append(cpu)
+            cpus.append({"cpu": place + body.signed()})
+            seen.append(body.number())
+            cpus[place]["online"] = bool(seen[place] & 1)
         for column in CPU_COLUMNS:
             for cpu in cpus:
                 cpu[column] = body.number()
-        self.frequencies += [0] * (len(cpus) - len(self.frequencies))
-        for place, cpu in enumerate(cpus):
-            self.frequencies[place] += body.signed()
-            cpu["frequency_khz"] = self.frequencies[place]
-        del self.frequencies[len(cpus):]
+        del self.cpu_states[len(cpus):]
+        self.cpu_states += [dict.fromkeys(CPU_STATES, 0) for _ in cpus[len(self.cpu_states):]]
+        for bit, state in CPU_STATES.items():
+            for place, cpu in enumerate(cpus):
+                if seen[place] & bit:
+                    self.cpu_states[place][bit] += body.signed()
+                    cpu[state] = self.cpu_states[place][bit]
         return cpus
 
     def tasks(self, body):
         listed, slot = [], -1
+        counted = self.events[:body.number()]
         for _ in range(body.number()):
             slot += 1 + body.signed()
             listed.append(slot)
@@ -141,6 +150,7 @@ class Reader:
         for bit, column in enumerate(TASK_COLUMNS):
             for task in tasks:
                 task[column] = body.number() if mask >> bit & 1 else 0
+        self.counts(body, counted, tasks)
         shift = body.number()
         for task in tasks:
             task["resident_bytes"] = ((task["resident_bytes"] >> shift) + body.signed()) << shift
@@ -151,6 +161,15 @@ class Reader:
             if task["flags"] & ENDED:
                 self.slots.pop(slot, None)
         return tasks
+
+    def counts(self, body, counted, tasks):
+        mask = body.number() if counted else 0
+        for task in tasks:
+            task["events"] = {}
+        for bit, event in enumerate(counted):
+            name = event["name"] + (f"@{event['package']}" if event["package"] >= 0 else "")
+            for task in tasks:
+                task["events"][name] = body.number() if mask >> bit & 1 else 0
 
     def identity(self, body, slot):
         flags = body.number()

@@ -19,6 +19,21 @@ struct replay {
         struct jk_sample sample;
 };
 
+/* Every count is there to be read. */
+static void
+check_events(const struct jk_sample *sample)
+{
+        size_t n = jk_sample_n_events(sample);
+
+        PROMISE(n <= JK_EVENTS_MAX);
+        for (size_t e = 0; e < n; e++)
+                PROMISE(jk_event_find(sample->events, sample->events->events[e].name,
+                                      sample->events->events[e].package) == (int)e);
+        for (size_t i = 0; i < sample->n_tasks; i++)
+                for (size_t e = 0; e < n; e++)
+                        PROMISE(jk_sample_task_events(sample, i)[e] <= JK_RECORDED_MAX);
+}
+
 static void
 check_sample(const struct jk_sample *sample)
 {
@@ -29,6 +44,7 @@ check_sample(const struct jk_sample *sample)
                 PROMISE(sample->cgroups[i].path < sample->strings_length);
         for (size_t i = 0; i < sample->n_tasks; i++)
                 PROMISE(memchr(sample->tasks[i].comm, '\0', sizeof sample->tasks[i].comm));
+        check_events(sample);
 }
 
 static void
