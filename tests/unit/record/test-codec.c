@@ -435,6 +435,32 @@ what_is_seen_of_a_cpu_is_heard(void **state)
         close_pair(&pair);
 }
 
+/* Who begins to listen at a header hears the same as who listened before. */
+static void
+a_header_needs_nothing_from_before(void **state)
+{
+        struct jk_event_table events = { .count = 0 };
+        struct machine m;
+        struct pair pair;
+
+        (void)state;
+        open_pair(&pair, false);
+        setup(&m, defaults);
+        add_event(&events, "CYCLES", 0);
+        for (int tick = 0; tick < 9; tick++) {
+                count(&m, &events);
+                for (int i = 0; i < 1 + tick % 3; i++)
+                        add_cpu(&m, 2000000 + tick, 45000 - tick, 900000 + tick);
+                if (tick % 4 == 3) {
+                        jk_decoder_free(pair.decoder);
+                        pair.decoder = jk_decoder_new();
+                }
+                say(&pair, &m.sample, tick == 0 || tick % 4 == 3);
+        }
+        teardown(&m);
+        close_pair(&pair);
+}
+
 static void
 assert_cpu_refused(uint64_t bits, int64_t value, const char *why)
 {
@@ -487,6 +513,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_that_cannot_be_are_refused),
         cmocka_unit_test(more_counts_than_a_tick_can_have_are_refused),
         cmocka_unit_test(what_is_seen_of_a_cpu_is_heard),
+        cmocka_unit_test(a_header_needs_nothing_from_before),
         cmocka_unit_test(what_no_cpu_can_be_is_refused),
 };
 
