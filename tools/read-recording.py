@@ -71,7 +71,7 @@ class Reader:
         zone = {"index": body.number(), "name": body.string(), "source": body.string(),
                 "path": body.string(), "kind": body.string(), "provenance": body.string(),
                 "parent": body.signed(), "package": body.signed(), "die": body.signed(),
-                "range_uj": body.number()}
+                "range_uj": body.number(), "filtered": bool(body.number())}
         for name in ("uncertainty_pct", "idle_w", "limit_w", "max_w"):
             zone[name] = body.double()
         return zone

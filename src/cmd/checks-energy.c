@@ -2,14 +2,13 @@
  *
  * Checks: which meters work here, and whether what they say can be trusted.
  */
-#include <fcntl.h>
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "cmd/checks.h"
+#include "meter/filtering.h"
 #include "meter/meters.h"
 
 /* "package-0, dram-0". */
@@ -94,52 +93,42 @@ check_meters(struct jk_diagnosis *diagnosis)
 
 /* ---- energy filtering ---- */
 
-static int
-read_msr(const struct jk_root *root, off_t number, uint64_t *ret_value)
-{
-        jk_autoclose int fd = jk_root_open_file(root, "dev/cpu/0/msr");
-
-        if (fd < 0)
-                return fd;
-
-        return pread(fd, ret_value, sizeof *ret_value, number) == sizeof *ret_value ? 0 : -EIO;
-}
-
-/* Intel's answer to PLATYPUS (INTEL-SA-00389): with SGX on, or with ENERGY_FILTERING_ENABLE set,
- * RAPL adds noise, and small differences mean nothing. IA32_ARCH_CAPABILITIES (0x10a) bit 11 says
- * that there is such a control, IA32_MISC_PACKAGE_CTLS (0xbc) bit 0 that it is on. */
 static void
 check_filtering(struct jk_diagnosis *diagnosis)
 {
-        enum { ARCH_CAPABILITIES = 0x10a, MISC_PACKAGE_CTLS = 0xbc };
-        uint64_t capabilities = 0, controls = 0;
+        static const struct {
+                enum jk_check_state state;
+                const char *why, *remedy;
+        } rows[] = {
+                [JK_FILTERING_UNKNOWN] = { JK_CHECK_NONE,
+                                           "no sign of it (SGX is off; as root, with modprobe msr, "
+                                           "it would be known for sure)",
+                                           "" },
+                [JK_FILTERING_OFF] = { JK_CHECK_OK, "off: RAPL adds no noise", "" },
+                [JK_FILTERING_SGX] = { JK_CHECK_LIMITED,
+                                       "on, as SGX is: RAPL adds noise against side channels, so "
+                                       "readings are off by up to half, and short tasks cannot be "
+                                       "told apart well",
+                                       "switch SGX off in the firmware's set-up, if you do not "
+                                       "need it; else compare means of many runs "
+                                       "(docs/isolation.md)" },
+                [JK_FILTERING_BIT] = { JK_CHECK_LIMITED,
+                                       "on, by bit 0 of MSR 0xbc: RAPL adds noise against side "
+                                       "channels, so readings are off by up to half, and short "
+                                       "tasks cannot be told apart well",
+                                       "only a reset clears the bit: boot without what sets it "
+                                       "(firmware, or a start-up script), if you do not need it" },
+        };
+        enum jk_filtering filtering;
 
         if (!diagnosis->energy_counted ||
             !jk_root_exists(diagnosis->root, "sys/class/powercap/intel-rapl"))
                 return;
 
-        if (read_msr(diagnosis->root, ARCH_CAPABILITIES, &capabilities) == 0) {
-                bool on = capabilities & (1 << 11) &&
-                          read_msr(diagnosis->root, MISC_PACKAGE_CTLS, &controls) == 0 &&
-                          controls & 1;
-
-                jk_diagnosis_add(diagnosis, "energy", "filtering",
-                                 on ? JK_CHECK_LIMITED : JK_CHECK_OK,
-                                 on ? "RAPL adds noise against side channels: short tasks cannot "
-                                      "be told apart well"
-                                    : "off: RAPL adds no noise");
-        } else if (jk_cpu_flag(diagnosis->root, "sgx")) {
-                jk_diagnosis_add(diagnosis, "energy", "filtering", JK_CHECK_LIMITED,
-                                 "SGX is on, so RAPL may add noise against side channels");
-        } else {
-                jk_diagnosis_add(diagnosis, "energy", "filtering", JK_CHECK_NONE,
-                                 "no sign of it (SGX is off; modprobe msr would tell for sure)");
-                return;
-        }
-
-        if (diagnosis->findings[diagnosis->n - 1].state == JK_CHECK_LIMITED)
-                jk_diagnosis_remedy(diagnosis, "switch SGX and energy filtering off in the "
-                                               "firmware's set-up, if you need neither");
+        filtering = jk_filtering_find(diagnosis->root);
+        jk_diagnosis_add(diagnosis, "energy", "filtering", rows[filtering].state, "%s",
+                         rows[filtering].why);
+        jk_diagnosis_remedy(diagnosis, "%s", rows[filtering].remedy);
 }
 
 void

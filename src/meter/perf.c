@@ -19,6 +19,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "meter/filtering.h"
 #include "meter/rapl.h"
 
 #define DEVICES "sys/bus/event_source/devices"
@@ -66,7 +67,7 @@ struct perf_zone {
 struct jk_meter {
         const struct jk_root *root;
         struct pmu pmus[N_PMUS];
-        bool amd;
+        bool amd, filtered;
         struct jk_meter_zone *zones;
         struct perf_zone *facts; /* one per zone */
         size_t n, zones_capacity, facts_capacity;
@@ -219,6 +220,8 @@ add_zone(struct jk_meter *meter, size_t e, const struct perf_zone *facts, int pa
                 return r;
 
         jk_rapl_zone(&zone.zone, "perf", events[e].kind, package, die, NAN);
+        if (meter->filtered)
+                jk_rapl_filter(&zone.zone);
         snprintf(zone.zone.path, sizeof zone.zone.path, DEVICES "/%s/events/%s",
                  pmu_names[events[e].pmu], events[e].name);
         meter->zones[meter->n] = zone;
@@ -373,6 +376,7 @@ jk_meter_perf_open_below(const struct jk_meter_env *env, struct jk_meter **ret_m
 
         meter->root = env->root;
         meter->amd = jk_rapl_is_amd(env->root);
+        meter->filtered = jk_filtering_is_on(jk_filtering_find(env->root));
         for (int p = 0; p < N_PMUS; p++)
                 meter->pmus[p].mask_fd = -1;
 

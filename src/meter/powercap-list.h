@@ -30,6 +30,7 @@ struct jk_powercap_list {
         struct jk_powercap_candidate *items;
         size_t n, capacity;
         bool amd;
+        bool filtered;
         struct jk_error *err;
 
         size_t n_listed; /* directories named like zones */

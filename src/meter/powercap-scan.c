@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "meter/filtering.h"
 #include "meter/powercap-list.h"
 #include "meter/rapl.h"
 
@@ -211,6 +212,8 @@ complete_zone(const struct jk_powercap_list *scan, const struct jk_powercap_cand
                      stated_power(scan, item));
         snprintf(ret_zone->path, sizeof ret_zone->path, "%s/energy_uj", item->path);
         ret_zone->limit_w = limit_in_force(scan, item);
+        if (scan->filtered)
+                jk_rapl_filter(ret_zone);
 
         /* Unreadable: the range is not known, and a counter that goes back is a new baseline. */
         snprintf(path, sizeof path, "%s/max_energy_range_uj", item->path);
@@ -301,6 +304,7 @@ jk_powercap_scan(const struct jk_root *root, struct jk_powercap_zone **ret_zones
                 return jk_fail(err, ENOMEM, "powercap: out of memory");
 
         scan.amd = jk_rapl_is_amd(root);
+        scan.filtered = jk_filtering_is_on(jk_filtering_find(root));
         find_counters(&scan);
         return has_zones(&scan) ? hand_over(&scan, ret_zones, ret_n) : explain(&scan, r);
 }

@@ -25,6 +25,11 @@ static const struct {
         { JK_ZONE_PSYS, 4000, 500, 5 },
 };
 
+/* What filtering adds, assumed: a reading is off by up to half of its value, and nothing is
+ * published on how that spreads: as if evenly, 50 % / √3. It is taken for the energy of any span,
+ * as nobody says how fast it averages out. */
+#define FILTERED_PCT 29
+
 /* Peaks of milliseconds exceed the short-term limit. */
 #define MARGIN 2
 
@@ -65,6 +70,13 @@ jk_rapl_zone(struct jk_zone *ret_zone, const char *source, enum jk_zone_kind kin
         }
 
         *ret_zone = zone;
+}
+
+void
+jk_rapl_filter(struct jk_zone *zone)
+{
+        zone->filtered = true;
+        zone->uncertainty_pct = hypot(zone->uncertainty_pct, FILTERED_PCT);
 }
 
 bool

@@ -53,6 +53,7 @@ get_zone(struct jk_wire *in, struct jk_zone *zone)
         zone->package = (int)jk_wire_unfold((uint64_t)zone->package);
         zone->die = (int)jk_wire_unfold((uint64_t)zone->die);
         zone->range_uj = jk_wire_get(in);
+        zone->filtered = jk_wire_get_max(in, 1, "has a zone with unknown flags");
         zone->uncertainty_pct = get_quantity(in, false);
         zone->idle_w = get_quantity(in, true);
         zone->limit_w = get_quantity(in, true);

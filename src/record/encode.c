@@ -111,6 +111,7 @@ put_zone(struct jk_text *body, size_t index, const struct jk_zone *zone)
         jk_wire_put_signed(body, zone->package);
         jk_wire_put_signed(body, zone->die);
         jk_wire_put(body, zone->range_uj);
+        jk_wire_put(body, zone->filtered);
         jk_wire_put_double(body, zone->uncertainty_pct);
         jk_wire_put_double(body, zone->idle_w);
         jk_wire_put_double(body, zone->limit_w);

@@ -83,7 +83,7 @@ jk_zone_same(const struct jk_zone *a, const struct jk_zone *b)
                strcmp(a->path, b->path) == 0 && a->kind == b->kind &&
                a->provenance == b->provenance && a->parent == b->parent &&
                a->package == b->package && a->die == b->die && a->range_uj == b->range_uj &&
-               same_number(a->uncertainty_pct, b->uncertainty_pct) &&
+               a->filtered == b->filtered && same_number(a->uncertainty_pct, b->uncertainty_pct) &&
                same_number(a->idle_w, b->idle_w) && same_number(a->limit_w, b->limit_w) &&
                same_number(a->max_w, b->max_w);
 }

@@ -45,6 +45,7 @@ struct jk_zone {
         int parent;             /* index of the zone around it in the table, or -1 */
         int package;            /* physical package, or -1 */
         int die;                /* in the package; 0 where its dies are not read apart */
+        bool filtered;          /* the processor adds noise to the counter (INTEL-SA-00389) */
         double uncertainty_pct; /* one standard deviation of its energy, in percent */
         uint64_t range_uj; /* the counter wraps after this; 0: it does not, or not in 64 bits */
         double idle_w;     /* known idle power (of a modelled zone), or NaN: it is learned */

@@ -37,6 +37,7 @@ assert_same_sample(const struct jk_sample *a, const struct jk_sample *b)
         for (size_t i = 0; i < a->zones->count; i++) {
                 assert_string_equal(a->zones->zones[i].name, b->zones->zones[i].name);
                 assert_int_equal(a->zones->zones[i].parent, b->zones->zones[i].parent);
+                assert_int_equal(a->zones->zones[i].filtered, b->zones->zones[i].filtered);
                 assert_memory_equal(&a->readings[i], &b->readings[i], sizeof a->readings[i]);
         }
         assert_int_equal(a->n_cpus, b->n_cpus);
@@ -126,6 +127,7 @@ tick_of_anything(struct chaos *c, struct jk_event_table *events)
 {
         struct jk_sample *sample = &c->m.sample;
 
+        c->m.zones.zones[0].filtered ^= roll(c, 10) == 0;
         if (events->count < JK_EVENTS_MAX && roll(c, 10) == 0) {
                 char name[JK_EVENT_NAME_SIZE];
 
