@@ -45,9 +45,11 @@ zones_of(const struct jk_snapshot *snapshot, const char *meter, struct jk_text *
                 if (strcmp(zone->source, meter) != 0)
                         continue;
                 jk_text_printf(text, "%s%s", text->length ? ", " : "", zone->name);
-                if (zone->provenance != JK_MEASURED)
+                if (zone->filtered || zone->provenance != JK_MEASURED)
                         jk_text_printf(text, " (%s, ±%.0f %%)",
-                                       jk_provenance_name(zone->provenance), zone->uncertainty_pct);
+                                       zone->filtered ? "filtered"
+                                                      : jk_provenance_name(zone->provenance),
+                                       zone->uncertainty_pct);
         }
 }
 

@@ -319,13 +319,14 @@ zone_json(const struct jk_sample *sample, size_t z)
         bool seen = reading->flags & JK_READING_SEEN;
 
         return json_pack(
-                "{s:s, s:s, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o}",
+                "{s:s, s:s, s:o, s:o, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, "
+                "s:o}",
                 "zone", zone->name, "kind", jk_zone_kind_name(zone->kind), "parent",
                 zone->parent < 0 ? json_null()
                                  : json_string(sample->zones->zones[zone->parent].name),
                 "package", zone->package < 0 ? json_null() : json_integer(zone->package), "meter",
                 zone->source, "path", zone->path, "provenance",
-                jk_provenance_name(zone->provenance), "uncertainty_pct",
+                jk_provenance_name(zone->provenance), "filtered", zone->filtered, "uncertainty_pct",
                 number(zone->uncertainty_pct), "energy_uj",
                 seen ? json_integer(reading->energy_uj) : json_null(), "watts",
                 seen ? number(jk_power_w(reading->energy_uj, reading->elapsed_ns)) : json_null(),

@@ -59,6 +59,8 @@ print_zone(const struct jk_ps_table *table, const struct jk_zone_view *zone)
                         jk_format_watts(&line, entry->idle.error_w, table->glyphs);
                 }
         }
+        if (entry->zone.filtered)
+                jk_text_string(&line, ", filtered");
         if (!entry->seen)
                 jk_text_string(&line, ", not seen now");
         jk_ps_line(&line);

@@ -156,6 +156,7 @@ read_zone(const json_t *json, struct jk_zone_entry *entry)
                 .zone = { .provenance = provenance_of(json),
                           .parent = -1,
                           .package = (int)integer_of(json, "package", -1),
+                          .filtered = is_set(json, "filtered"),
                           .uncertainty_pct = real_of(json, "uncertainty_pct"),
                           .range_uj = count_of(json, "range_uj"),
                           .idle_w = NAN,

@@ -89,6 +89,7 @@ write_zone_identity(struct jk_json *json, const struct jk_snapshot *snapshot,
         jk_json_string(json, "source", zone->source);
         jk_json_string(json, "path", zone->path);
         jk_json_string(json, "provenance", jk_provenance_name(zone->provenance));
+        jk_json_bool(json, "filtered", zone->filtered);
         jk_json_double(json, "uncertainty_pct", zone->uncertainty_pct);
 }
 

@@ -153,6 +153,15 @@ zone_counted(struct jk_exposition *out)
 }
 
 static void
+zone_filtered(struct jk_exposition *out)
+{
+        for (size_t z = 0; z < out->snapshot->n_zones; z++) {
+                zone_label(out, &out->snapshot->zones[z]);
+                jk_sample_u64(out, out->snapshot->zones[z].zone.filtered);
+        }
+}
+
+static void
 zone_refused(struct jk_exposition *out)
 {
         for (size_t z = 0; z < out->snapshot->n_zones; z++) {
@@ -222,6 +231,9 @@ const struct jk_metric jk_metrics[] = {
         { "joulekeeper_zone_counted", JK_METRIC_GAUGE, NULL, "zone",
           "1 if the zone counts towards the machine's total: nothing around it was read.",
           zone_counted },
+        { "joulekeeper_zone_filtered", JK_METRIC_GAUGE, NULL, "zone",
+          "1 if the processor adds noise to the counter, as with SGX on: see docs/sensors.md.",
+          zone_filtered },
         { "joulekeeper_zone_refused_readings", JK_METRIC_COUNTER, NULL, "zone",
           "Readings dropped as implausible.", zone_refused },
         { "joulekeeper_zone_gaps", JK_METRIC_COUNTER, NULL, "zone",
