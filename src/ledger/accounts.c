@@ -87,6 +87,7 @@ close_cgroup(struct jk_ledger *ledger, uint64_t id, int64_t now_ns)
                 return;
 
         account->entry.flags |= JK_ENTRY_ENDED;
+        account->entry.epc_bytes = 0;
         account->ended_ns = now_ns;
         ledger->n_ended_cgroups++;
 }
@@ -325,6 +326,9 @@ update_task(struct jk_account *account, const struct jk_task_record *task)
                 entry->flags |= JK_ENTRY_SELF;
         if (task->flags & JK_TASK_UNSEEN)
                 entry->flags |= JK_ENTRY_UNSEEN;
+        entry->flags &= ~(uint32_t)JK_ENTRY_ENCLAVE;
+        if (task->flags & JK_TASK_ENCLAVE)
+                entry->flags |= JK_ENTRY_ENCLAVE;
         memcpy(account->comm, task->comm, sizeof account->comm);
         account->comm[sizeof account->comm - 1] = '\0';
         add_activity(entry, task);
@@ -472,6 +476,14 @@ jk_accounts_add_activity(struct jk_ledger *ledger, const struct jk_sample *sampl
                 update_task(account, task);
                 add_activity(&books[JK_DIMENSION_CGROUP].accounts[account->cgroup].entry, task);
                 add_activity(&books[JK_DIMENSION_USER].accounts[account->user].entry, task);
+        }
+
+        for (size_t i = 0; i < sample->n_epc; i++) {
+                const struct jk_book *cgroups = &books[JK_DIMENSION_CGROUP];
+                uint32_t slot = jk_book_find(cgroups, sample->epc[i].cgroup);
+
+                if (slot != JK_NO_ACCOUNT)
+                        cgroups->accounts[slot].entry.epc_bytes = sample->epc[i].bytes;
         }
 }
 

@@ -47,6 +47,7 @@ enum jk_entry_flags {
         JK_ENTRY_UNSEEN = 1 << 3, /* see JK_TASK_UNSEEN */
         JK_ENTRY_OTHERS =
                 1 << 4, /* only in the copy of a client: all that the agent did not list */
+        JK_ENTRY_ENCLAVE = 1 << 5, /* a task that held an SGX enclave when it last did something */
 };
 
 /* One account. Strings are offsets into the snapshot: jk_snapshot_string(). */
@@ -70,6 +71,7 @@ struct jk_entry {
         uint64_t cycles, instructions, llc_misses;
         uint64_t read_bytes, write_bytes;
         uint64_t minor_faults, major_faults;
+        uint64_t epc_bytes; /* cgroups: enclave memory in it and below; 0: none, or not known */
         uint64_t resident_bytes; /* of cgroups and users the sum, shared pages counted each time */
         uint32_t threads;
 

@@ -69,6 +69,7 @@ jk_sample_free(struct jk_sample *sample)
         free(sample->task_events);
         free(sample->cpus);
         free(sample->cgroups);
+        free(sample->epc);
         free(sample->strings);
         jk_sample_init(sample);
 }
@@ -100,6 +101,7 @@ jk_sample_begin(struct jk_sample *sample, const struct jk_instant *now)
         sample->n_tasks = 0;
         sample->n_cpus = 0;
         sample->n_cgroups = 0;
+        sample->n_epc = 0;
         sample->strings_length = 0;
         memset(sample->readings, 0, sizeof sample->readings);
 }
@@ -184,6 +186,18 @@ jk_sample_add_cgroup(struct jk_sample *sample, uint64_t id, enum jk_cgroup_event
                 .path = (uint32_t)sample->strings_length,
         };
         sample->strings_length += length;
+        return 0;
+}
+
+int
+jk_sample_add_epc(struct jk_sample *sample, uint64_t cgroup, uint64_t bytes)
+{
+        int r = jk_array_grow(&sample->epc, &sample->epc_capacity, sample->n_epc + 1);
+
+        if (r < 0)
+                return r;
+
+        sample->epc[sample->n_epc++] = (struct jk_epc_reading){ .cgroup = cgroup, .bytes = bytes };
         return 0;
 }
 

@@ -55,6 +55,7 @@ enum jk_task_flags {
          * that came and went between two readings where no collector sees them end. Its pid is 0,
          * its start_ns the cgroup's id, its uid JK_UID_UNKNOWN. */
         JK_TASK_UNSEEN = 1 << 4,
+        JK_TASK_ENCLAVE = 1 << 5, /* it holds an SGX enclave, as far as is known */
 };
 
 #define JK_UID_UNKNOWN ((uid_t)-1)
@@ -142,6 +143,12 @@ struct jk_cgroup_event {
         uint32_t path; /* offset of its NUL-terminated path in jk_sample.strings; "/" is the root */
 };
 
+/* Enclave memory (EPC) of a cgroup and all in it, now. */
+struct jk_epc_reading {
+        uint64_t cgroup; /* id */
+        uint64_t bytes;
+};
+
 /* ---- the whole ---- */
 
 enum jk_sample_flags {
@@ -181,6 +188,10 @@ struct jk_sample {
         struct jk_cgroup_event *cgroups;
         size_t n_cgroups, cgroups_capacity;
 
+        /* Now and then, all that have some, and those that no longer have; else empty. */
+        struct jk_epc_reading *epc;
+        size_t n_epc, epc_capacity;
+
         char *strings;
         size_t strings_length, strings_capacity;
 };
@@ -214,6 +225,8 @@ uint64_t *jk_sample_task_events(const struct jk_sample *sample, size_t task);
 /* 0 or -ENOMEM. */
 int jk_sample_add_cgroup(struct jk_sample *sample, uint64_t id, enum jk_cgroup_event_kind kind,
                          const char *path);
+
+int jk_sample_add_epc(struct jk_sample *sample, uint64_t cgroup, uint64_t bytes);
 
 const char *jk_sample_cgroup_path(const struct jk_sample *sample,
                                   const struct jk_cgroup_event *event);

@@ -221,6 +221,43 @@ a_reading_that_failed_makes_nothing_count_twice(void **state)
         teardown(&m);
 }
 
+/* What is told of a task and a cgroup, and books nothing. */
+static void
+enclaves_are_marked_and_change_no_account(void **state)
+{
+        struct machine plain, m;
+        struct jk_snapshot *s = NULL, *without = NULL;
+
+        (void)state;
+        start(&plain, defaults);
+        start(&m, defaults);
+        for (int tick = 0; tick < 3; tick++) {
+                begin_busy_tick(&plain);
+                run_task(&plain, 10, 1, 1000, 300);
+                run_task(&plain, 11, 1, 1000, 700);
+                without = end_tick(&plain);
+
+                begin_busy_tick(&m);
+                run_task(&m, 10, 1, 1000, 300)->flags = tick < 2 ? JK_TASK_ENCLAVE : 0;
+                run_task(&m, 11, 1, 1000, 700);
+                if (tick != 1)
+                        jk_sample_add_epc(&m.sample, 1, tick == 0 ? 4096 : 0);
+                jk_sample_add_epc(&m.sample, 77, 4096); /* nobody knows it */
+                s = end_tick(&m);
+                assert_int_equal(find_entry(s, "task:10:10000")->flags,
+                                 tick < 2 ? JK_ENTRY_ENCLAVE : 0);
+                assert_int_equal(find_entry(s, "task:11:11000")->flags, 0);
+                assert_int_equal(find_entry(s, "cgroup:/unknown-1")->epc_bytes,
+                                 tick < 2 ? 4096 : 0);
+        }
+        assert_int_equal(dynamic_uj(s, "task:10:10000", 0),
+                         dynamic_uj(without, "task:10:10000", 0));
+        assert_int_equal(dynamic_uj(s, "task:11:11000", 0),
+                         dynamic_uj(without, "task:11:11000", 0));
+        teardown(&plain);
+        teardown(&m);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(dynamic_energy_follows_cpu_time),
         cmocka_unit_test(energy_of_another_time_is_unattributed),
@@ -229,6 +266,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(interrupts_inside_task_time_count_once),
         cmocka_unit_test(only_disjoint_zones_add_up),
         cmocka_unit_test(a_reading_that_failed_makes_nothing_count_twice),
+        cmocka_unit_test(enclaves_are_marked_and_change_no_account),
 };
 
 JK_RUN_TESTS(tests)
