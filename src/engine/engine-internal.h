@@ -27,6 +27,8 @@ struct jk_engine {
         struct jk_cpus *cpus; /* NULL if there is no proc/stat */
         const struct jk_collector_ops *collector_ops;
         struct jk_collector *collector; /* NULL: tasks cannot be seen */
+        struct jk_enclaves *enclaves;   /* NULL: there is no SGX here */
+        struct jk_epc *epc;             /* NULL: its memory is not counted by cgroup */
         char activity_missing[512];
         const struct jk_model_ops *model_ops;
         struct jk_model *model;

@@ -9,10 +9,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "activity/enclaves.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/root.h"
 #include "engine/engine-internal.h"
+#include "workload/epc.h"
 #include "workload/user.h"
 
 /* ---- opening ---- */
@@ -118,6 +120,11 @@ open_parts(struct jk_engine *engine, const struct jk_engine_options *options, st
         if (r < 0)
                 return r;
 
+        if (engine->collector &&
+            jk_enclaves_open(&engine->root, &engine->proc_root, &engine->enclaves, &why) < 0)
+                jk_log_warning("%s", why.message);
+        if (engine->enclaves && jk_epc_open(engine->cgroups, &engine->epc) < 0)
+                jk_log_warning("enclaves: out of memory for their memory by cgroup");
         r = jk_cpus_open(&engine->proc_root, &engine->root, &engine->cpus, &why);
         if (r < 0)
                 jk_log_warning("%s", why.message);
@@ -172,6 +179,8 @@ jk_engine_close(struct jk_engine *engine)
                 engine->model_ops->close(engine->model);
         jk_ledger_close(engine->ledger);
         jk_users_close(engine->users);
+        jk_epc_close(engine->epc);
+        jk_enclaves_close(engine->enclaves);
         jk_cpus_close(engine->cpus);
         jk_cgroups_close(engine->cgroups);
         jk_meters_close(engine->meters);
@@ -209,8 +218,9 @@ collect(struct jk_engine *engine)
         if (engine->collector &&
             engine->collector_ops->collect(engine->collector, sample, &err) < 0)
                 jk_engine_complain(engine, JK_COMPLAINT_TASKS, err.message);
+        jk_enclaves_mark(engine->enclaves, sample);
 
-        if (jk_cgroups_publish(engine->cgroups, sample) < 0)
+        if (jk_cgroups_publish(engine->cgroups, sample) < 0 || jk_epc_read(engine->epc, sample) < 0)
                 jk_engine_complain(engine, JK_COMPLAINT_CGROUPS, "cgroups: out of memory");
 
         jk_users_refresh(engine->users);
