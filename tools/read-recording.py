@@ -12,7 +12,7 @@ import zlib
 
 HEADER, ZONE, USER, CGROUP, TICK, EVENT = range(1, 7)
 KINDS = {HEADER: "header", ZONE: "zone", USER: "user", CGROUP: "cgroup", TICK: "tick", EVENT: "event"}
-SEEN, ENDED, IDENTITY = 1, 2, 32
+SEEN, ENDED, IDENTITY = 1, 2, 64
 TASK_COLUMNS = ("cpu_ns", "cycles", "instructions", "llc_misses", "read_bytes", "write_bytes",
                 "minor_faults", "major_faults")
 CPU_COLUMNS = ("busy_ns", "idle_ns", "irq_ns", "softirq_ns", "steal_ns")
@@ -92,6 +92,7 @@ class Reader:
         tick["readings"] = self.readings(body, tick["elapsed_ns"])
         tick["cgroups"] = [{"id": body.number(), "vanished": bool(body.number()), "path": body.string()}
                            for _ in range(body.number())]
+        tick["epc"] = [{"cgroup": body.number(), "bytes": body.number()} for _ in range(body.number())]
         tick["cpus"] = self.cpus(body)
         tick["tasks"] = self.tasks(body)
         assert body.at == len(body.data), "the message goes on"

@@ -24,8 +24,8 @@ enum jk_message {
 #define JK_MESSAGE_BYTES_MAX (16U << 20) /* some 300,000 tasks that are all new */
 
 /* The flags of a task in a tick: its own, and whether its identity follows. */
-#define JK_SLOT_FLAGS    31U
-#define JK_SLOT_IDENTITY 32U
+#define JK_SLOT_FLAGS    63U
+#define JK_SLOT_IDENTITY 64U
 
 /* Nothing that a machine does in a tick is as much as this, in whatever unit: more is a fault. */
 #define JK_RECORDED_MAX (UINT64_C(1) << 53)

@@ -148,11 +148,27 @@ get_readings(struct jk_decoder *decoder, struct jk_wire *in, struct jk_sample *s
 }
 
 static int
+get_epc(struct jk_wire *in, struct jk_sample *sample)
+{
+        size_t n = jk_wire_get_max(in, jk_wire_left(in) / 2, "ends within its enclave memory");
+
+        for (size_t i = 0; i < n && !in->fault; i++) {
+                uint64_t cgroup = jk_wire_get(in);
+                uint64_t bytes = jk_wire_get_max(in, JK_RECORDED_MAX, "has an absurd size");
+
+                if (jk_sample_add_epc(sample, cgroup, bytes) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+static int
 take_tick(struct jk_decoder *decoder, struct jk_wire *in, struct jk_sample *sample)
 {
         int r;
 
-        sample->n_tasks = sample->n_cpus = sample->n_cgroups = sample->strings_length = 0;
+        sample->n_tasks = sample->n_cpus = sample->n_cgroups = sample->n_epc = 0;
+        sample->strings_length = 0;
         memset(sample->readings, 0, sizeof sample->readings);
         sample->zones = &decoder->zones;
         sample->events = NULL;
@@ -163,6 +179,8 @@ take_tick(struct jk_decoder *decoder, struct jk_wire *in, struct jk_sample *samp
         get_readings(decoder, in, sample);
         if (r == 0)
                 r = jk_decode_cgroup_events(decoder, in, sample);
+        if (r == 0)
+                r = get_epc(in, sample);
         if (r == 0)
                 r = jk_decode_cpus(decoder, in, sample);
         if (r == 0)

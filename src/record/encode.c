@@ -273,6 +273,16 @@ put_cgroups(struct jk_encoder *encoder, const struct jk_sample *sample)
         }
 }
 
+static void
+put_epc(struct jk_text *body, const struct jk_sample *sample)
+{
+        jk_wire_put(body, sample->n_epc);
+        for (size_t i = 0; i < sample->n_epc; i++) {
+                jk_wire_put(body, sample->epc[i].cgroup);
+                jk_wire_put(body, sample->epc[i].bytes);
+        }
+}
+
 /* ---- the tick ---- */
 
 static void
@@ -322,6 +332,7 @@ put_tick(struct jk_encoder *encoder, const struct jk_sample *sample)
         put_instant(encoder, sample);
         put_readings(&encoder->body, sample);
         put_cgroups(encoder, sample);
+        put_epc(&encoder->body, sample);
         r = jk_encode_cpus(encoder, sample);
         return r < 0 ? r : jk_encode_tasks(encoder, sample);
 }

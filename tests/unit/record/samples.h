@@ -47,6 +47,9 @@ assert_same_sample(const struct jk_sample *a, const struct jk_sample *b)
         for (size_t i = 0; i < a->n_tasks; i++)
                 assert_memory_equal(&a->tasks[i], &b->tasks[i], sizeof a->tasks[i]);
         assert_same_events(a, b);
+        assert_int_equal(a->n_epc, b->n_epc);
+        for (size_t i = 0; i < a->n_epc; i++)
+                assert_memory_equal(&a->epc[i], &b->epc[i], sizeof a->epc[i]);
         assert_int_equal(a->n_cgroups, b->n_cgroups);
         for (size_t i = 0; i < a->n_cgroups; i++) {
                 assert_int_equal(a->cgroups[i].id, b->cgroups[i].id);
@@ -88,6 +91,7 @@ fill_tasks(struct chaos *c)
                 task->minor_faults = roll(c, 1000);
                 task->resident_bytes = roll(c, 1000) * (roll(c, 50) ? 4096 : 4097);
                 task->threads = (uint32_t)roll(c, 9);
+                task->flags |= roll(c, 5) ? 0 : JK_TASK_ENCLAVE;
                 if (roll(c, 9) > 0)
                         continue;
                 memset(task->comm, 0, sizeof task->comm);
@@ -140,6 +144,8 @@ tick_of_anything(struct chaos *c, struct jk_event_table *events)
         sample->suspended_ns = (int64_t)roll(c, 2) * 12345678901;
         sample->lost_events += roll(c, 3);
         sample->task_fields = (uint32_t)roll(c, 256);
+        for (uint64_t i = roll(c, 10); i > 6; i--)
+                assert_int_equal(jk_sample_add_epc(sample, roll(c, 1000), roll(c, 2) << 38), 0);
         fill_cpus(c);
         fill_tasks(c);
         fill_events(c);
