@@ -245,7 +245,8 @@ flags_of(const json_t *json)
         return (is_set(json, "ended") ? JK_ENTRY_ENDED : 0) |
                (is_set(json, "self") ? JK_ENTRY_SELF : 0) |
                (is_set(json, "rest") ? JK_ENTRY_REST : 0) |
-               (is_set(json, "unseen") ? JK_ENTRY_UNSEEN : 0);
+               (is_set(json, "unseen") ? JK_ENTRY_UNSEEN : 0) |
+               (is_set(json, "enclave") ? JK_ENTRY_ENCLAVE : 0);
 }
 
 static int
@@ -274,6 +275,7 @@ read_account(struct jk_snapshot *snapshot, enum jk_dimension dimension, const js
                 .write_bytes = count_of(json, "write_bytes"),
                 .minor_faults = count_of(json, "minor_faults"),
                 .major_faults = count_of(json, "major_faults"),
+                .epc_bytes = count_of(json, "sgx_epc_bytes"),
                 .resident_bytes = count_of(json, "resident_bytes"),
                 .threads = (uint32_t)count_of(json, "threads"),
         };

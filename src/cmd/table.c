@@ -117,6 +117,8 @@ name_cell(const struct jk_row *row, struct jk_text *text, const struct jk_glyphs
         jk_format_safe(text, row->name, glyphs);
         if (in_brackets(row))
                 jk_text_char(text, ']');
+        if (row->flags & JK_ENTRY_ENCLAVE)
+                jk_text_string(text, " (enclave)");
         if (row->flags & JK_ENTRY_ENDED)
                 jk_text_string(text, " (ended)");
 }

@@ -138,6 +138,7 @@ write_task(struct jk_json *json, const struct jk_snapshot *snapshot, const struc
         jk_json_bool(json, "self", entry->flags & JK_ENTRY_SELF);
         jk_json_bool(json, "rest", rest);
         jk_json_bool(json, "unseen", entry->flags & JK_ENTRY_UNSEEN);
+        jk_json_bool(json, "enclave", entry->flags & JK_ENTRY_ENCLAVE);
         write_u64_or_null(json, "resident_bytes",
                           process && snapshot->task_fields & JK_TASK_RESIDENT,
                           entry->resident_bytes);
@@ -224,6 +225,8 @@ jk_api_account(struct jk_json *json, const struct jk_snapshot *snapshot,
                 write_task(json, snapshot, entry);
         if (entry->dimension == JK_DIMENSION_CGROUP)
                 jk_json_u64(json, "cgroup_id", entry->cgroup_id);
+        if (entry->epc_bytes > 0)
+                jk_json_u64(json, "sgx_epc_bytes", entry->epc_bytes);
         if (entry->dimension == JK_DIMENSION_USER)
                 write_u64_or_null(json, "uid", entry->uid != JK_UID_UNKNOWN, entry->uid);
         write_energy(json, snapshot, entry);

@@ -99,6 +99,19 @@ jk_emit_cgroup_watts(struct jk_exposition *out)
         each_cgroup(out, account_watts);
 }
 
+static void
+account_epc(struct jk_exposition *out, const struct jk_entry *entry)
+{
+        if (entry->epc_bytes > 0)
+                jk_sample_u64(out, entry->epc_bytes);
+}
+
+void
+jk_emit_cgroup_epc(struct jk_exposition *out)
+{
+        each_cgroup(out, account_epc);
+}
+
 /* ---- processes ---- */
 
 /* Pid and start time make it unique; the command line is not shown, as it may hold secrets. */
@@ -142,6 +155,20 @@ void
 jk_emit_process_cpu_seconds(struct jk_exposition *out)
 {
         each_process(out, account_cpu_seconds);
+}
+
+/* Only of those that hold one: a series for each process would tell nothing. */
+static void
+account_enclave(struct jk_exposition *out, const struct jk_entry *entry)
+{
+        if (entry->flags & JK_ENTRY_ENCLAVE)
+                jk_sample_u64(out, 1);
+}
+
+void
+jk_emit_process_enclave(struct jk_exposition *out)
+{
+        each_process(out, account_enclave);
 }
 
 /* ---- users ---- */

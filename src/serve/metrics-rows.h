@@ -9,9 +9,11 @@ struct jk_exposition;
 /* metrics-accounts.c */
 void jk_emit_cgroup_joules(struct jk_exposition *out);
 void jk_emit_cgroup_watts(struct jk_exposition *out);
+void jk_emit_cgroup_epc(struct jk_exposition *out);
 void jk_emit_process_joules(struct jk_exposition *out);
 void jk_emit_process_watts(struct jk_exposition *out);
 void jk_emit_process_cpu_seconds(struct jk_exposition *out);
+void jk_emit_process_enclave(struct jk_exposition *out);
 void jk_emit_user_joules(struct jk_exposition *out);
 void jk_emit_user_watts(struct jk_exposition *out);
 void jk_emit_user_cpu_seconds(struct jk_exposition *out);

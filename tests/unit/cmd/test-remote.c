@@ -50,6 +50,16 @@ read_back(const struct jk_remote_replies *replies, struct renderer *other, bool 
         return r;
 }
 
+static size_t
+count_in(const char *text, const char *what)
+{
+        size_t n = 0;
+
+        for (const char *at = strstr(text, what); at; at = strstr(at + 1, what))
+                n++;
+        return n;
+}
+
 /* What is rendered from the copy is the same text, but for what top and ps have no use for. */
 static void
 accounts_and_zones_come_back_the_same(void **state)
@@ -62,8 +72,16 @@ accounts_and_zones_come_back_the_same(void **state)
         bool same = false;
 
         assert_int_equal(renderer_setup(&other), 0);
-        jk_shelf_publish(&r->shelf, fake_machine(&r->shelf, 3, 50));
+        first = fake_machine(&r->shelf, 3, 50);
+        first->zones[2].zone.filtered = true;
+        first->entries[JK_DIMENSION_TASK][5].flags = JK_ENTRY_ENCLAVE;
+        first->entries[JK_DIMENSION_CGROUP][5].epc_bytes = 1 << 20;
+        jk_shelf_publish(&r->shelf, first);
         ask(r, &replies);
+        assert_int_equal(count_in(replies.accounts[JK_DIMENSION_TASK].data, "\"enclave\":true"), 1);
+        assert_int_equal(
+                count_in(replies.accounts[JK_DIMENSION_CGROUP].data, "\"sgx_epc_bytes\":1048576"),
+                1);
         assert_int_equal(read_back(&replies, other, &same, &err), 0);
         assert_true(same);
 
@@ -74,8 +92,10 @@ accounts_and_zones_come_back_the_same(void **state)
         assert_int_equal(second->n_zones, first->n_zones);
         assert_int_equal(second->status.started_realtime_ns, first->status.started_realtime_ns);
         assert_string_equal(second->status.activity, "bpf");
-        for (size_t z = 0; z < first->n_zones; z++)
+        for (size_t z = 0; z < first->n_zones; z++) {
                 assert_int_equal(second->zones[z].zone.parent, first->zones[z].zone.parent);
+                assert_int_equal(second->zones[z].zone.filtered, z == 2);
+        }
         for (int d = 0; d < JK_DIMENSION_MAX; d++)
                 assert_int_equal(second->n_entries[d], first->n_entries[d]);
         second->task_fields = first->task_fields;

@@ -22,8 +22,11 @@ odd_names(struct jk_shelf *shelf)
         fake_account(s, JK_DIMENSION_MACHINE, "idle", 1000000, 1000000);
         for (size_t i = 0; i < JK_COUNT(names); i++) {
                 uint32_t cgroup = fake_string(s, names[JK_COUNT(names) - 1 - i]);
+                struct jk_entry *task =
+                        fake_task(s, 4194304 - (pid_t)i, names[i], 1000000, 1000000);
 
-                fake_task(s, 4194304 - (pid_t)i, names[i], 1000000, 1000000)->cgroup = cgroup;
+                task->cgroup = cgroup;
+                task->flags = i == 0 ? JK_ENTRY_ENCLAVE : 0;
                 fake_account(s, JK_DIMENSION_CGROUP, names[i], 1000000, 1000000);
                 fake_account(s, JK_DIMENSION_USER, names[i], 1000000, 1000000)->uid = (uid_t)i;
         }
@@ -113,6 +116,8 @@ tables_without_a_width_cut_nothing(void **state)
                 jk_table_row(&table, &view.rows[i], &text, &jk_glyphs_utf8);
         assert_non_null(strstr(text.data, "a-name-that-is-far-longer-than-any-comm-can-be"));
         assert_null(strstr(text.data, jk_glyphs_utf8.ellipsis));
+        assert_non_null(strstr(text.data, " a (enclave) "));
+        assert_null(strstr(strstr(text.data, "(enclave)") + 1, "(enclave)"));
 
         jk_view_free(&view);
         jk_shelf_put_back(&shelf, snapshot);

@@ -301,6 +301,31 @@ values_are_exact(void **state)
         assert_int_equal(value_of(r, "joulekeeper_zone_limit_watts{zone=\"package-0\"}"), -1);
 }
 
+static void
+what_has_no_enclave_has_no_series_for_it(void **state)
+{
+        struct renderer *r = *state;
+        struct jk_snapshot *s = fake_machine(&r->shelf, 2, 10);
+
+        s->zones[1].zone.filtered = true;
+        s->entries[JK_DIMENSION_TASK][3].flags = JK_ENTRY_ENCLAVE;
+        s->entries[JK_DIMENSION_CGROUP][2].epc_bytes = 1 << 20;
+        r->processes = -1;
+        jk_shelf_publish(&r->shelf, s);
+        metrics(r, NULL);
+        assert_int_equal(count_of(r->body.data, "joulekeeper_process_enclave{"), 1);
+        assert_int_equal(value_of(r, "joulekeeper_process_enclave{pid=\"1002\",start_ns="
+                                     "\"1002003006\",comm=\"worker-2\",cgroup="
+                                     "\"/system.slice/service-2.service\"}"),
+                         1000000);
+        assert_int_equal(count_of(r->body.data, "joulekeeper_cgroup_sgx_epc_bytes{"), 1);
+        assert_int_equal(value_of(r, "joulekeeper_cgroup_sgx_epc_bytes{cgroup="
+                                     "\"/system.slice/service-2.service\"}"),
+                         INT64_C(1048576000000));
+        assert_int_equal(value_of(r, "joulekeeper_zone_filtered{zone=\"core-0\"}"), 1000000);
+        assert_int_equal(value_of(r, "joulekeeper_zone_filtered{zone=\"package-0\"}"), 0);
+}
+
 /* ---- laws ---- */
 
 static int64_t
@@ -517,6 +542,7 @@ static const struct CMUnitTest tests[] = {
         renderer_test(hostile_names_make_no_series_twice_and_no_line_wrong),
         renderer_test(promtool_finds_nothing_to_complain_about),
         renderer_test(values_are_exact),
+        renderer_test(what_has_no_enclave_has_no_series_for_it),
         renderer_test(shown_accounts_and_what_ended_make_up_the_zone),
         renderer_test(a_cgroup_that_vanishes_raises_no_other_cgroup),
         renderer_test(processes_are_bounded_and_who_was_shown_is_shown_when_it_ends),
