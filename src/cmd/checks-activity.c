@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "activity/activity.h"
+#include "activity/enclaves.h"
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "cmd/checks.h"
+#include "workload/epc.h"
 
 /* ---- collectors ---- */
 
@@ -122,6 +124,31 @@ check_capabilities(struct jk_diagnosis *diagnosis)
         }
 }
 
+/* Nothing to say where there is no SGX. */
+static void
+check_enclaves(struct jk_diagnosis *diagnosis, struct jk_cgroups *cgroups)
+{
+        struct jk_epc *epc = NULL;
+
+        if (!jk_enclaves_exist(diagnosis->root))
+                return;
+        if (!(effective_capabilities() >> CAP_SYS_PTRACE & 1)) {
+                jk_diagnosis_add(diagnosis, "activity", "enclaves", JK_CHECK_LIMITED,
+                                 "the kernel has its SGX driver, but which tasks hold an enclave "
+                                 "cannot be seen");
+                jk_diagnosis_remedy(diagnosis, "run as root, or grant CAP_SYS_PTRACE");
+                return;
+        }
+
+        (void)jk_epc_open(cgroups, &epc);
+        jk_diagnosis_add(diagnosis, "activity", "enclaves", JK_CHECK_OK,
+                         "tasks that hold one are marked; %s",
+                         epc ? "their memory is read by cgroup"
+                             : "their memory is not known: it takes cgroup v2 and a kernel whose "
+                               "controller misc counts sgx_epc");
+        jk_epc_close(epc);
+}
+
 /* perf_event_paranoid(5): above 0 the machine-wide events that RAPL and counters need are only for
  * those with CAP_PERFMON (or CAP_SYS_ADMIN). */
 static void
@@ -194,6 +221,7 @@ jk_check_activity(struct jk_diagnosis *diagnosis)
         } else {
                 check_collectors(diagnosis, cgroups);
                 check_cgroups(diagnosis, cgroups);
+                check_enclaves(diagnosis, cgroups);
                 jk_cgroups_close(cgroups);
         }
 

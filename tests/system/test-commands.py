@@ -150,6 +150,29 @@ def doctor_sees_a_machine_without_anything():
 
 
 @case
+def doctor_sees_that_rapl_is_filtered():
+    with scratch_directory() as folder:
+        zone = Path(folder, "sys/class/powercap/intel-rapl:0")
+        zone.mkdir(parents=True)
+        (zone.parent / "intel-rapl").mkdir()
+        for name, text in {"name": "package-0", "energy_uj": "1000", "max_energy_range_uj": "262143328850"}.items():
+            (zone / name).write_text(text)
+        cpuinfo = Path(folder, "proc/cpuinfo")
+        cpuinfo.parent.mkdir()
+        for flag, state in {"sgx_lc": "none", "sgx": "limited"}.items():
+            cpuinfo.write_text(f"vendor_id\t: GenuineIntel\nflags\t\t: fpu {flag}\n")
+            checks = json.loads(run("doctor", "--json", "--root", folder).stdout)["checks"]
+            filtering = next(check for check in checks if check["check"] == "filtering")
+            assert filtering["state"] == state and bool(filtering["remedy"]) == (state == "limited"), filtering
+        assert "enclaves" not in [check["check"] for check in checks]
+
+        Path(folder, "dev").mkdir()
+        Path(folder, "dev/sgx_enclave").touch()
+        checks = json.loads(run("doctor", "--json", "--root", folder).stdout)["checks"]
+        assert "enclaves" in [check["check"] for check in checks], checks
+
+
+@case
 def doctor_sees_that_the_port_is_taken():
     from support import Agent
     with Agent() as agent:
