@@ -4,11 +4,9 @@
  * last-level-cache misses where they are counted. Idle power is learned per zone (idle.h), or taken
  * from the meter where it knows it. Relies on nothing but the sample.
  */
-#include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
-#include "model/idle.h"
+#include "model/load.h"
 #include "model/model.h"
 
 /* How far a division by CPU time is off per workload: on a recorded two-socket node with 69 pods
@@ -16,13 +14,11 @@
 #define SHARE_ERROR_PCT 16.3
 
 struct jk_model {
-        struct jk_idle *idle[JK_ZONES_MAX]; /* one per zone that was ever seen */
+        struct jk_idles idles;
 
         /* of the tick */
-        double utilisation; /* NaN if CPUs were not seen */
-        double irq_ns, softirq_ns;
-        double task_ns; /* all CPU time of tasks */
-        double misses;  /* all LLC misses; 0 if not counted */
+        struct jk_load load;
+        double misses; /* all LLC misses; 0 if not counted */
 };
 
 static int
@@ -43,98 +39,36 @@ share_close(struct jk_model *model)
         if (!model)
                 return;
 
-        for (size_t i = 0; i < JK_ZONES_MAX; i++)
-                free(model->idle[i]);
+        jk_idles_free(&model->idles);
         free(model);
-}
-
-static void
-add_up_cpus(struct jk_model *model, const struct jk_sample *sample)
-{
-        double busy = 0, idle = 0;
-
-        model->irq_ns = model->softirq_ns = 0;
-        for (size_t i = 0; i < sample->n_cpus; i++) {
-                const struct jk_cpu_reading *cpu = &sample->cpus[i];
-
-                model->irq_ns += (double)cpu->irq_ns;
-                model->softirq_ns += (double)cpu->softirq_ns;
-                busy += (double)cpu->busy_ns;
-                idle += (double)cpu->idle_ns;
-        }
-
-        busy += model->irq_ns + model->softirq_ns;
-        model->utilisation = busy + idle > 0 ? busy / (busy + idle) : NAN;
-}
-
-static void
-add_up_tasks(struct jk_model *model, const struct jk_sample *sample)
-{
-        bool counted = sample->task_fields & JK_TASK_LLC_MISSES;
-
-        model->task_ns = model->misses = 0;
-        for (size_t i = 0; i < sample->n_tasks; i++) {
-                model->task_ns += (double)sample->tasks[i].cpu_ns;
-                if (counted)
-                        model->misses += (double)sample->tasks[i].llc_misses;
-        }
-}
-
-static void
-learn_idle(struct jk_model *model, const struct jk_sample *sample)
-{
-        for (size_t i = 0; i < sample->zones->count; i++) {
-                const struct jk_zone_reading *reading = &sample->readings[i];
-
-                if (!(reading->flags & JK_READING_SEEN) || !isnan(sample->zones->zones[i].idle_w))
-                        continue;
-                /* How busy the CPUs were in the time before the tick is not known. */
-                if (jk_sample_has_gap(sample, i))
-                        continue;
-
-                if (!model->idle[i]) {
-                        model->idle[i] = malloc(sizeof *model->idle[i]);
-                        if (!model->idle[i])
-                                continue; /* no estimate for now: its idle part is not known */
-                        jk_idle_init(model->idle[i]);
-                }
-
-                jk_idle_observe(model->idle[i], reading->energy_uj, reading->elapsed_ns,
-                                model->utilisation);
-        }
 }
 
 static void
 share_observe(struct jk_model *model, const struct jk_sample *sample)
 {
-        add_up_cpus(model, sample);
-        add_up_tasks(model, sample);
-        if (!(sample->flags & JK_SAMPLE_SUSPENDED))
-                learn_idle(model, sample);
+        model->load = jk_load_of(sample);
+        model->misses = 0;
+        if (sample->task_fields & JK_TASK_LLC_MISSES)
+                for (size_t i = 0; i < sample->n_tasks; i++)
+                        model->misses += (double)sample->tasks[i].llc_misses;
+
+        jk_idles_observe(&model->idles, sample, model->load.utilisation);
 }
 
 static struct jk_idle_estimate
 share_idle(const struct jk_model *model, size_t zone)
 {
-        if (!model->idle[zone])
-                return (struct jk_idle_estimate){ .power_w = NAN, .error_w = NAN };
-
-        return jk_idle_estimate(model->idle[zone]);
+        return jk_idles_estimate(&model->idles, zone);
 }
 
 static void
 weigh_by_cpu_time(const struct jk_model *model, const struct jk_sample *sample,
                   struct jk_split *split)
 {
-        double part = 1; /* of a task's CPU time that is its own, not an interrupt's */
-
-        split->irq_weight = model->irq_ns;
-        split->softirq_weight = model->softirq_ns;
-        if ((sample->flags & JK_SAMPLE_IRQ_IN_TASKS) && model->task_ns > 0)
-                part = fmax(1 - (model->irq_ns + model->softirq_ns) / model->task_ns, 0);
-
+        split->irq_weight = model->load.irq_ns;
+        split->softirq_weight = model->load.softirq_ns;
         for (size_t i = 0; i < sample->n_tasks; i++)
-                split->task_weights[i] = part * (double)sample->tasks[i].cpu_ns;
+                split->task_weights[i] = model->load.task_part * (double)sample->tasks[i].cpu_ns;
 }
 
 static void
@@ -146,52 +80,20 @@ weigh_by_misses(const struct jk_sample *sample, struct jk_split *split)
 }
 
 static void
-weigh_nobody(const struct jk_sample *sample, struct jk_split *split)
-{
-        split->blind = true;
-        split->irq_weight = split->softirq_weight = 0;
-        for (size_t i = 0; i < sample->n_tasks; i++)
-                split->task_weights[i] = 0;
-}
-
-/* CPU time says nothing about these. */
-static bool
-beyond_cpu(enum jk_zone_kind kind)
-{
-        return kind == JK_ZONE_GPU || kind == JK_ZONE_DISK || kind == JK_ZONE_NETWORK;
-}
-
-/* The meter's error, the model's, and what the idle part leaves open, as a part of what is divided.
- */
-static double
-uncertainty(const struct jk_zone *zone, double energy_uj, double idle_uj, double idle_error_uj)
-{
-        double dynamic_uj = energy_uj - idle_uj;
-        double idle_pct = dynamic_uj > 0 ? 100 * idle_error_uj / dynamic_uj : 100;
-
-        return fmin(hypot(hypot(zone->uncertainty_pct, SHARE_ERROR_PCT), idle_pct), 100);
-}
-
-static void
 share_split(struct jk_model *model, const struct jk_sample *sample, size_t i,
             struct jk_split *split)
 {
         const struct jk_zone *zone = &sample->zones->zones[i];
-        const struct jk_zone_reading *reading = &sample->readings[i];
-        struct jk_idle_estimate idle = share_idle(model, i);
-        double elapsed_us = (double)reading->elapsed_ns / 1e3;
-
-        if (!isnan(zone->idle_w))
-                idle = (struct jk_idle_estimate){ .power_w = zone->idle_w };
+        double idle_error_uj;
 
         split->blind = false;
-        split->idle_uj = isnan(idle.power_w) ? 0 : idle.power_w * elapsed_us;
+        jk_idles_split(&model->idles, sample, i, &split->idle_uj, &idle_error_uj);
         split->uncertainty_pct =
-                uncertainty(zone, (double)reading->energy_uj, split->idle_uj,
-                            isnan(idle.error_w) ? INFINITY : idle.error_w * elapsed_us);
+                jk_split_uncertainty(zone, (double)sample->readings[i].energy_uj, split->idle_uj,
+                                     idle_error_uj, SHARE_ERROR_PCT);
 
-        if (beyond_cpu(zone->kind))
-                weigh_nobody(sample, split);
+        if (jk_zone_beyond_cpu(zone->kind))
+                jk_split_to_nobody(sample, split);
         else if (zone->kind == JK_ZONE_DRAM && model->misses > 0)
                 weigh_by_misses(sample, split);
         else

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What models need of a tick and the sample does not say by itself: how busy the machine was, how
+ * much CPU time went to interrupts, and what each zone draws when nothing runs (idle.h).
+ */
+#pragma once
+
+#include "model/idle.h"
+#include "model/model.h"
+
+struct jk_load {
+        double utilisation; /* busy CPU time / elapsed CPU time; NaN if CPUs were not seen */
+        double irq_ns;
+        double softirq_ns;
+        double task_ns;   /* CPU time of all tasks */
+        double task_part; /* of a task's CPU time that is its own, not an interrupt's: 0 … 1 */
+};
+
+struct jk_load jk_load_of(const struct jk_sample *sample);
+
+/* Idle power of every zone that was ever seen; zeroed is empty. */
+struct jk_idles {
+        struct jk_idle *zones[JK_ZONES_MAX];
+};
+
+void jk_idles_free(struct jk_idles *idles);
+
+/* Learn from a tick: zones whose idle power is known (zone.idle_w) are left out, as are readings
+ * that began before the tick and ticks in which the machine slept. */
+void jk_idles_observe(struct jk_idles *idles, const struct jk_sample *sample, double utilisation);
+
+struct jk_idle_estimate jk_idles_estimate(const struct jk_idles *idles, size_t zone);
+
+/* The idle part of a zone's reading, and one standard deviation of it (infinite while nothing is
+ * known): what the zone itself knows, or what was learned. */
+void jk_idles_split(const struct jk_idles *idles, const struct jk_sample *sample, size_t zone,
+                    double *ret_idle_uj, double *ret_error_uj);
+
+/* Whether CPU time and the CPUs' counters say nothing about such a zone. */
+bool jk_zone_beyond_cpu(enum jk_zone_kind kind);
+
+/* A split that gives nobody anything. */
+void jk_split_to_nobody(const struct jk_sample *sample, struct jk_split *split);
+
+/* One standard deviation of a task's share in percent: the meter's error, the model's, and what the
+ * idle part leaves open as a part of what is divided. */
+double jk_split_uncertainty(const struct jk_zone *zone, double energy_uj, double idle_uj,
+                            double idle_error_uj, double model_pct);
