@@ -45,9 +45,18 @@ struct jk_model_ops {
 
         struct jk_idle_estimate (*idle)(const struct jk_model *model, size_t zone);
 
+        /* What the activity of the tick at hand leads the model to expect of the zone, W, by what
+         * it had learned before that tick; NaN: it does not know. May be NULL: it never does. */
+        double (*expect)(const struct jk_model *model, size_t zone);
+
+        /* Mean distance of what was expected from what was measured of late, in percent of what
+         * was measured; NaN: not known. NULL where expect is. */
+        double (*error)(const struct jk_model *model, size_t zone);
+
         void (*close)(struct jk_model *model);
 };
 
+extern const struct jk_model_ops jk_model_adaptive;
 extern const struct jk_model_ops jk_model_share;
 
 /* Every model there is, NULL-terminated. */

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Model `adaptive`: learns while it runs which rates of activity (features.h) explain a zone's
+ * energy. Ticks are kept as cells (cells.h); from these the additive weights by which energy is
+ * divided (weights.h), and a kernel regression that says what power the activity leads one to
+ * expect (kernel.h): its error is published, and tells when to learn anew. Divides from the first
+ * tick on, at first by the leading rate alone. Relies on nothing but the sample.
+ */
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "model/cells.h"
+#include "model/features.h"
+#include "model/kernel.h"
+#include "model/load.h"
+#include "model/model.h"
+#include "model/weights.h"
+
+#define CELLS 192
+
+/* Multiplications per tick for a fit: some 50 µs. A fit of all cells takes about a minute of ticks
+ * of 1 s. */
+#define WORK_PER_TICK 60000
+
+/* A fit is begun when so much is new: at once while little is known, later each so many ticks, and
+ * soon where predictions were off by more than ERROR_PCT. */
+#define NEW_TICKS      60
+#define NEW_TICKS_SOON 10
+#define ERROR_PCT      2.0
+
+/* Errors that are published are means over about so many ticks. */
+#define ERROR_MEMORY 60
+
+/* How far a division is off per workload even where the sum fits well: means on the held-out third
+ * of a recorded two-socket node with 69 pods, by CPU time alone, by cycles, by three counters. */
+#define CPU_ERROR_PCT      16.3
+#define CYCLES_ERROR_PCT   5.2
+#define COUNTERS_ERROR_PCT 3.4
+
+struct learned {
+        size_t zone; /* index in the sample's table */
+        struct jk_weights weights;
+        double expected_w; /* by activity alone; NaN: not known yet */
+        double error_pct;  /* mean |expected − measured|, in percent of measured; NaN: unknown */
+};
+
+struct jk_model {
+        struct jk_idles idles;
+        struct jk_load load;
+        struct jk_features features;
+
+        /* what is learned: of the zones that were read when learning began */
+        struct learned *zones;
+        size_t n_zones;
+        struct jk_cells cells;
+        struct jk_kernel *kernel;
+        size_t next_weights; /* zone whose weights are learned next; n_zones: all are */
+        double *power_w;     /* [n_zones], of the tick */
+
+        bool can_weigh; /* the features are those of the tick at hand */
+};
+
+static int
+adaptive_open(struct jk_model **ret_model, struct jk_error *err)
+{
+        struct jk_model *model = calloc(1, sizeof *model);
+
+        if (!model)
+                return jk_fail(err, ENOMEM, "model adaptive: out of memory");
+
+        *ret_model = model;
+        return 0;
+}
+
+static void
+forget(struct jk_model *model)
+{
+        free(model->zones);
+        free(model->power_w);
+        jk_cells_free(&model->cells);
+        jk_kernel_close(model->kernel);
+        model->zones = NULL;
+        model->power_w = NULL;
+        model->kernel = NULL;
+        model->n_zones = model->next_weights = 0;
+}
+
+static void
+adaptive_close(struct jk_model *model)
+{
+        if (!model)
+                return;
+
+        forget(model);
+        jk_idles_free(&model->idles);
+        free(model);
+}
+
+/* ---- zones ---- */
+
+static bool
+is_readable(const struct jk_sample *sample, size_t zone)
+{
+        return (sample->readings[zone].flags & JK_READING_SEEN) &&
+               sample->readings[zone].elapsed_ns > 0 && !jk_sample_has_gap(sample, zone) &&
+               !jk_zone_beyond_cpu(sample->zones->zones[zone].kind);
+}
+
+static double
+power_of(const struct jk_zone_reading *reading)
+{
+        return (double)reading->energy_uj * 1e3 / (double)reading->elapsed_ns;
+}
+
+/* The rate that bears all before anything is known: memory's energy goes with misses. */
+static size_t
+leading_of(const struct jk_model *model, const struct jk_zone *zone)
+{
+        size_t misses = jk_features_find(&model->features, JK_TASK_LLC_MISSES);
+
+        if (zone->kind == JK_ZONE_DRAM && misses < model->features.n_rates)
+                return misses;
+
+        return jk_features_leading(&model->features);
+}
+
+static struct learned *
+find(const struct jk_model *model, size_t zone)
+{
+        for (size_t i = 0; i < model->n_zones; i++)
+                if (model->zones[i].zone == zone)
+                        return &model->zones[i];
+
+        return NULL;
+}
+
+/* Whether a zone is read that nothing was learned of: one that came later. */
+static bool
+has_other_zones(const struct jk_model *model, const struct jk_sample *sample)
+{
+        for (size_t i = 0; i < sample->zones->count; i++)
+                if (is_readable(sample, i) && !find(model, i))
+                        return true;
+
+        return false;
+}
+
+/* Begin to learn anew, about the zones that are read now. Without memory nothing is learned. */
+static void
+start(struct jk_model *model, const struct jk_sample *sample)
+{
+        size_t n = 0;
+
+        forget(model);
+        for (size_t i = 0; i < sample->zones->count; i++)
+                n += is_readable(sample, i);
+        if (n == 0 || model->features.n_rates == 0)
+                return;
+
+        model->zones = calloc(n, sizeof *model->zones);
+        model->power_w = calloc(n, sizeof *model->power_w);
+        if (!model->zones || !model->power_w ||
+            jk_cells_init(&model->cells, CELLS, model->features.n, n) < 0 ||
+            jk_kernel_open(&model->cells, &model->kernel) < 0) {
+                forget(model);
+                return;
+        }
+
+        for (size_t i = 0; i < sample->zones->count; i++) {
+                struct learned *learned = &model->zones[model->n_zones];
+
+                if (!is_readable(sample, i))
+                        continue;
+                *learned = (struct learned){ i, .expected_w = NAN, .error_pct = NAN };
+                jk_weights_init(&learned->weights, leading_of(model, &sample->zones->zones[i]));
+                model->n_zones++;
+        }
+        model->next_weights = model->n_zones;
+}
+
+/* ---- learning ---- */
+
+/* Power of all zones in the tick; what was not read is as expected. False: not to be told. */
+static bool
+read_power(struct jk_model *model, const struct jk_sample *sample)
+{
+        bool any = false;
+
+        for (size_t i = 0; i < model->n_zones; i++) {
+                const struct learned *learned = &model->zones[i];
+                bool readable = is_readable(sample, learned->zone);
+
+                model->power_w[i] =
+                        readable ? power_of(&sample->readings[learned->zone]) : learned->expected_w;
+                if (!isfinite(model->power_w[i]))
+                        return false;
+                any |= readable;
+        }
+        return any;
+}
+
+static void
+expect(struct jk_model *model)
+{
+        bool known = jk_kernel_at(model->kernel, model->features.values);
+
+        for (size_t i = 0; i < model->n_zones; i++)
+                model->zones[i].expected_w =
+                        known ? fmax(jk_kernel_predict(model->kernel, i), 0) : NAN;
+}
+
+static void
+judge(struct jk_model *model, const struct jk_sample *sample)
+{
+        for (size_t i = 0; i < model->n_zones; i++) {
+                struct learned *learned = &model->zones[i];
+                double error_pct;
+
+                if (isnan(learned->expected_w) || !is_readable(sample, learned->zone) ||
+                    !(model->power_w[i] > 0))
+                        continue;
+                error_pct = 100 * fabs(learned->expected_w - model->power_w[i]) / model->power_w[i];
+                if (isnan(learned->error_pct))
+                        learned->error_pct = error_pct;
+                else
+                        learned->error_pct += (error_pct - learned->error_pct) / ERROR_MEMORY;
+        }
+}
+
+static double
+worst_error(const struct jk_model *model)
+{
+        double worst = 0;
+
+        for (size_t i = 0; i < model->n_zones; i++)
+                if (!isnan(model->zones[i].error_pct))
+                        worst = fmax(worst, model->zones[i].error_pct);
+        return worst;
+}
+
+static bool
+is_due(const struct jk_model *model)
+{
+        size_t due = NEW_TICKS;
+
+        if (model->cells.n_seen < NEW_TICKS)
+                due = model->cells.n_seen / 4 + 1;
+        else if (worst_error(model) > ERROR_PCT)
+                due = NEW_TICKS_SOON;
+
+        return model->cells.n_new >= due;
+}
+
+/* A part of the work of a fit: weights of a zone, or steps of the regression. */
+static void
+learn(struct jk_model *model, const struct jk_sample *sample)
+{
+        if (model->next_weights < model->n_zones) {
+                struct learned *learned = &model->zones[model->next_weights++];
+                const struct jk_zone *zone = &sample->zones->zones[learned->zone];
+
+                jk_weights_learn(&learned->weights, &model->cells, (size_t)(learned - model->zones),
+                                 &model->features, leading_of(model, zone), zone->package);
+                return;
+        }
+
+        if (!jk_kernel_is_fitting(model->kernel) && !is_due(model))
+                return;
+        if (jk_kernel_step(model->kernel, &model->cells, model->features.importance, WORK_PER_TICK))
+                model->next_weights = 0;
+}
+
+static void
+adaptive_observe(struct jk_model *model, const struct jk_sample *sample)
+{
+        model->load = jk_load_of(sample);
+        jk_idles_observe(&model->idles, sample, model->load.utilisation);
+
+        model->can_weigh = (sample->flags & JK_SAMPLE_TASKS) && sample->elapsed_ns > 0 &&
+                           !(sample->flags & (JK_SAMPLE_FIRST | JK_SAMPLE_SUSPENDED));
+        if (!model->can_weigh)
+                return;
+
+        if (jk_features_observe(&model->features, sample) == JK_FEATURES_OTHER ||
+            has_other_zones(model, sample))
+                start(model, sample);
+        if (model->n_zones == 0)
+                return;
+
+        expect(model);
+        if (read_power(model, sample)) {
+                judge(model, sample);
+                jk_cells_add(&model->cells, model->features.values, model->power_w,
+                             model->features.importance);
+        }
+        learn(model, sample);
+}
+
+/* ---- splitting ---- */
+
+static struct jk_idle_estimate
+adaptive_idle(const struct jk_model *model, size_t zone)
+{
+        return jk_idles_estimate(&model->idles, zone);
+}
+
+/* By what the tasks are told apart, whatever the sum says. */
+static double
+division_error(const struct jk_model *model, const struct learned *learned)
+{
+        const struct jk_features *features = &model->features;
+        double floor_pct = CPU_ERROR_PCT;
+
+        if (jk_features_find(features, JK_TASK_LLC_MISSES) < features->n_rates)
+                floor_pct = COUNTERS_ERROR_PCT;
+        else if (jk_features_find(features, JK_TASK_CYCLES) < features->n_rates)
+                floor_pct = CYCLES_ERROR_PCT;
+
+        /* Until something is learned, the leading rate divides. */
+        if (!learned || isnan(learned->weights.error_w))
+                return CPU_ERROR_PCT;
+
+        return floor_pct;
+}
+
+static double
+error_of_sum(const struct learned *learned, double energy_uj, double idle_uj, double elapsed_us)
+{
+        double dynamic_uj = energy_uj - idle_uj;
+
+        if (!learned || isnan(learned->weights.error_w) || !(dynamic_uj > 0))
+                return 0;
+
+        return fmin(100 * learned->weights.error_w * elapsed_us / dynamic_uj, 100);
+}
+
+static void
+weigh(const struct jk_model *model, const struct jk_sample *sample, const struct learned *learned,
+      struct jk_split *split)
+{
+        double sum = 0, per_ns;
+
+        for (size_t i = 0; i < sample->n_tasks; i++) {
+                double weight = model->load.task_part * jk_features_weigh(&model->features, sample,
+                                                                          i, learned->weights.rate);
+
+                split->task_weights[i] = weight;
+                sum += weight;
+        }
+
+        /* Interrupts are counted by their time only: theirs is as dear as the tasks'. */
+        per_ns = model->load.task_ns > 0 && sum > 0
+                         ? sum / (model->load.task_part * model->load.task_ns)
+                         : 1;
+        split->irq_weight = per_ns * model->load.irq_ns;
+        split->softirq_weight = per_ns * model->load.softirq_ns;
+}
+
+static void
+weigh_by_leading(const struct jk_model *model, const struct jk_sample *sample,
+                 const struct jk_zone *zone, struct jk_split *split)
+{
+        struct learned unlearned = { 0 };
+
+        jk_weights_init(&unlearned.weights, leading_of(model, zone));
+        weigh(model, sample, &unlearned, split);
+}
+
+static void
+adaptive_split(struct jk_model *model, const struct jk_sample *sample, size_t i,
+               struct jk_split *split)
+{
+        const struct jk_zone *zone = &sample->zones->zones[i];
+        const struct jk_zone_reading *reading = &sample->readings[i];
+        const struct learned *learned = find(model, i);
+        double energy_uj = (double)reading->energy_uj, idle_error_uj, model_pct;
+
+        jk_idles_split(&model->idles, sample, i, &split->idle_uj, &idle_error_uj);
+        model_pct = hypot(division_error(model, learned),
+                          error_of_sum(learned, energy_uj, split->idle_uj,
+                                       (double)reading->elapsed_ns / 1e3));
+        split->uncertainty_pct =
+                jk_split_uncertainty(zone, energy_uj, split->idle_uj, idle_error_uj, model_pct);
+
+        split->blind = false;
+        if (jk_zone_beyond_cpu(zone->kind) || !model->can_weigh || model->features.n_rates == 0)
+                jk_split_to_nobody(sample, split);
+        else if (learned)
+                weigh(model, sample, learned, split);
+        else
+                weigh_by_leading(model, sample, zone, split);
+}
+
+static double
+adaptive_expect(const struct jk_model *model, size_t zone)
+{
+        const struct learned *learned = find(model, zone);
+
+        return learned && model->can_weigh ? learned->expected_w : NAN;
+}
+
+static double
+adaptive_error(const struct jk_model *model, size_t zone)
+{
+        const struct learned *learned = find(model, zone);
+
+        return learned ? learned->error_pct : NAN;
+}
+
+const struct jk_model_ops jk_model_adaptive = {
+        .name = "adaptive",
+        .summary = "learns which counted activity explains each zone's energy; idle power learned",
+        .open = adaptive_open,
+        .observe = adaptive_observe,
+        .split = adaptive_split,
+        .idle = adaptive_idle,
+        .expect = adaptive_expect,
+        .error = adaptive_error,
+        .close = adaptive_close,
+};

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Cells of ticks that were alike: see cells.h.
+ */
+#include "model/cells.h"
+
+#include <errno.h>
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A cell's means are those of about so many ticks. */
+#define MEMORY 64
+
+/* Ticks that are nearer than this (squared, in standard deviations) are alike, room or no room. */
+#define ALIKE 0.001
+
+int
+jk_cells_init(struct jk_cells *cells, size_t capacity, size_t n_coordinates, size_t n_zones)
+{
+        *cells = (struct jk_cells){
+                .capacity = capacity,
+                .n_coordinates = n_coordinates,
+                .n_zones = n_zones,
+                .x = calloc(capacity * n_coordinates, sizeof(double)),
+                .y = calloc(capacity * n_zones, sizeof(double)),
+                .count = calloc(capacity, sizeof(double)),
+                .scale = calloc(n_coordinates, sizeof(double)),
+                .centre = calloc(n_coordinates, sizeof(double)),
+                .distance = calloc(capacity, sizeof(double)),
+                .nearest = calloc(capacity, sizeof(size_t)),
+        };
+        if (cells->x && cells->y && cells->count && cells->scale && cells->centre &&
+            cells->distance && cells->nearest)
+                return 0;
+
+        jk_cells_free(cells);
+        return -ENOMEM;
+}
+
+void
+jk_cells_free(struct jk_cells *cells)
+{
+        free(cells->x);
+        free(cells->y);
+        free(cells->count);
+        free(cells->scale);
+        free(cells->centre);
+        free(cells->distance);
+        free(cells->nearest);
+        *cells = (struct jk_cells){ 0 };
+}
+
+static double
+distance(const struct jk_cells *cells, const double *a, const double *b)
+{
+        double sum = 0;
+
+        for (size_t i = 0; i < cells->n_coordinates; i++) {
+                double step = (a[i] - b[i]) * cells->scale[i];
+
+                sum += step * step;
+        }
+        return sum;
+}
+
+static double *
+x_of(const struct jk_cells *cells, size_t cell)
+{
+        return cells->x + cell * cells->n_coordinates;
+}
+
+/* The cell nearest to x, other than `but`; n if there is none. */
+static size_t
+find_nearest(const struct jk_cells *cells, const double *x, size_t but, double *ret_distance)
+{
+        size_t nearest = cells->n;
+
+        *ret_distance = INFINITY;
+        for (size_t i = 0; i < cells->n; i++) {
+                double d = i == but ? INFINITY : distance(cells, x, x_of(cells, i));
+
+                if (d < *ret_distance) {
+                        *ret_distance = d;
+                        nearest = i;
+                }
+        }
+        return nearest;
+}
+
+/* A cell has got other coordinates: find its neighbour, and be one to others. */
+static void
+settle(struct jk_cells *cells, size_t cell)
+{
+        cells->distance[cell] = INFINITY;
+        for (size_t i = 0; i < cells->n; i++) {
+                double d;
+
+                if (i == cell)
+                        continue;
+                d = distance(cells, x_of(cells, cell), x_of(cells, i));
+                if (d < cells->distance[cell]) {
+                        cells->distance[cell] = d;
+                        cells->nearest[cell] = i;
+                }
+                if (d < cells->distance[i]) {
+                        cells->distance[i] = d;
+                        cells->nearest[i] = cell;
+                } else if (cells->nearest[i] == cell) {
+                        cells->nearest[i] =
+                                find_nearest(cells, x_of(cells, i), i, &cells->distance[i]);
+                }
+        }
+}
+
+static void
+mix(double *mean, const double *other, double part, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                mean[i] += part * (other[i] - mean[i]);
+}
+
+static void
+set(struct jk_cells *cells, size_t cell, const double *x, const double *y)
+{
+        memcpy(x_of(cells, cell), x, cells->n_coordinates * sizeof *x);
+        memcpy(cells->y + cell * cells->n_zones, y, cells->n_zones * sizeof *y);
+        cells->count[cell] = 1;
+}
+
+static void
+absorb(struct jk_cells *cells, size_t cell, const double *x, const double *y, double count)
+{
+        double sum = cells->count[cell] + count;
+
+        mix(x_of(cells, cell), x, count / sum, cells->n_coordinates);
+        mix(cells->y + cell * cells->n_zones, y, count / sum, cells->n_zones);
+        cells->count[cell] = fmin(sum, MEMORY);
+}
+
+/* The cell whose neighbour is nearest. */
+static size_t
+most_crowded(const struct jk_cells *cells)
+{
+        size_t cell = 0;
+
+        for (size_t i = 1; i < cells->n; i++)
+                if (cells->distance[i] < cells->distance[cell])
+                        cell = i;
+        return cell;
+}
+
+/* Make a cell and its neighbour one, and give the room to a tick. */
+static void
+make_room(struct jk_cells *cells, size_t cell, const double *x, const double *y)
+{
+        size_t other = cells->nearest[cell];
+
+        absorb(cells, cell, x_of(cells, other), cells->y + other * cells->n_zones,
+               cells->count[other]);
+        set(cells, other, x, y);
+        settle(cells, cell);
+        settle(cells, other);
+}
+
+void
+jk_cells_rescale(struct jk_cells *cells, const double *importance)
+{
+        for (size_t i = 0; i < cells->n_coordinates; i++) {
+                double mean = 0, squares = 0;
+
+                for (size_t cell = 0; cell < cells->n; cell++)
+                        mean += x_of(cells, cell)[i] / (double)cells->n;
+                for (size_t cell = 0; cell < cells->n; cell++) {
+                        double off = x_of(cells, cell)[i] - mean;
+
+                        squares += off * off / (double)cells->n;
+                }
+                cells->centre[i] = mean;
+                /* What differs by rounding only does not differ. */
+                cells->scale[i] = sqrt(squares) > 1e-9 * fabs(mean) && squares > DBL_MIN
+                                          ? importance[i] / sqrt(squares)
+                                          : 0;
+        }
+
+        for (size_t cell = 0; cell < cells->n; cell++)
+                cells->nearest[cell] =
+                        find_nearest(cells, x_of(cells, cell), cell, &cells->distance[cell]);
+}
+
+/* Often while there is little, and then each time as much again has been seen. */
+static void
+rescale_when_due(struct jk_cells *cells, const double *importance)
+{
+        if (cells->n_seen < cells->until_rescaled)
+                return;
+
+        jk_cells_rescale(cells, importance);
+        cells->until_rescaled = cells->n_seen < 4 ? cells->n_seen + 1 : 2 * cells->n_seen;
+}
+
+void
+jk_cells_add(struct jk_cells *cells, const double *x, const double *y, const double *importance)
+{
+        double off;
+        size_t like = find_nearest(cells, x, cells->n, &off);
+
+        /* Without scales, which need two cells, all ticks would be alike. */
+        if (cells->n < 2 || (cells->n < cells->capacity && off > ALIKE)) {
+                set(cells, cells->n++, x, y);
+                settle(cells, cells->n - 1);
+        } else if (off > ALIKE && off > cells->distance[most_crowded(cells)]) {
+                make_room(cells, most_crowded(cells), x, y);
+        } else {
+                absorb(cells, like, x, y, 1);
+        }
+
+        cells->n_seen++;
+        cells->n_new++;
+        rescale_when_due(cells, importance);
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Features of a tick: see features.h.
+ */
+#include "model/features.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+/* The sum of squares of the rates' importance stays about that of two, however many there are:
+ * many counted events must not drown frequency and temperature in noise. */
+#define RATES_IMPORTANCE  2.4
+#define RATIO_IMPORTANCE  0.5
+#define STATE_IMPORTANCE  0.5
+#define RECENT_IMPORTANCE 0.3
+
+enum state { FREQUENCY = 1 << 0, TEMPERATURE = 1 << 1, VOLTAGE = 1 << 2 };
+
+/* Of power that depends on what was before: regulators and fans within seconds, heat within a
+ * minute, and readings that were averaged by whoever took them. */
+static const double recent_s[] = { 15, 60 };
+
+static const struct {
+        enum jk_task_field field;
+        size_t offset;
+} counted[] = {
+        { JK_TASK_CPU, offsetof(struct jk_task_record, cpu_ns) },
+        { JK_TASK_CYCLES, offsetof(struct jk_task_record, cycles) },
+        { JK_TASK_INSTRUCTIONS, offsetof(struct jk_task_record, instructions) },
+        { JK_TASK_LLC_MISSES, offsetof(struct jk_task_record, llc_misses) },
+};
+
+/* One as a part of another, which says how the work was done. */
+static const struct {
+        enum jk_task_field part, of;
+} ratios[] = {
+        { JK_TASK_CYCLES, JK_TASK_CPU },
+        { JK_TASK_INSTRUCTIONS, JK_TASK_CYCLES },
+        { JK_TASK_LLC_MISSES, JK_TASK_INSTRUCTIONS },
+};
+
+static uint32_t
+counted_fields(const struct jk_sample *sample)
+{
+        uint32_t fields = 0;
+
+        for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++)
+                fields |= sample->task_fields & (uint32_t)counted[i].field;
+        return fields;
+}
+
+static double
+count_of(const struct jk_rate *rate, const struct jk_sample *sample, size_t task)
+{
+        const char *record = (const char *)&sample->tasks[task];
+
+        if (!rate->field)
+                return (double)sample->task_events[task * sample->events->count + rate->column];
+
+        return (double)*(const uint64_t *)(record + rate->column);
+}
+
+/* ---- the set ---- */
+
+static void
+add_rate(struct jk_features *features, struct jk_rate rate)
+{
+        if (features->n_rates < JK_RATES_MAX)
+                features->rates[features->n_rates++] = rate;
+}
+
+static size_t
+n_events(const struct jk_sample *sample)
+{
+        return sample->events ? sample->events->count : 0;
+}
+
+static void
+add_coordinate(struct jk_features *features, double importance)
+{
+        features->importance[features->n++] = importance;
+}
+
+static bool
+has(const struct jk_features *features, enum jk_task_field field)
+{
+        return jk_features_find(features, field) < features->n_rates;
+}
+
+static void
+choose(struct jk_features *features, const struct jk_sample *sample, unsigned states)
+{
+        *features = (struct jk_features){
+                .task_fields = counted_fields(sample),
+                .n_events = n_events(sample),
+                .states = states,
+        };
+
+        for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++)
+                if (features->task_fields & (uint32_t)counted[i].field)
+                        add_rate(features,
+                                 (struct jk_rate){ counted[i].field, counted[i].offset, -1 });
+        for (size_t i = 0; i < features->n_events; i++)
+                add_rate(features, (struct jk_rate){ 0, i, sample->events->events[i].package });
+
+        for (size_t i = 0; i < features->n_rates; i++)
+                add_coordinate(features, fmin(1, RATES_IMPORTANCE / (double)features->n_rates));
+        for (size_t i = 0; i < sizeof ratios / sizeof ratios[0]; i++)
+                if (has(features, ratios[i].part) && has(features, ratios[i].of))
+                        add_coordinate(features, RATIO_IMPORTANCE);
+        for (unsigned state = FREQUENCY; state <= VOLTAGE; state <<= 1)
+                if (states & state)
+                        add_coordinate(features, STATE_IMPORTANCE);
+        for (size_t i = 0; i < sizeof recent_s / sizeof recent_s[0]; i++)
+                add_coordinate(features, RECENT_IMPORTANCE);
+}
+
+/* ---- a tick ---- */
+
+struct states {
+        unsigned seen;
+        double frequency_ghz, temperature_c, voltage_v;
+};
+
+/* Means over the CPUs that tell; the frequency's is by how busy each was. */
+static struct states
+states_of(const struct jk_sample *sample)
+{
+        double busy = 0, frequency = 0, temperature = 0, voltage = 0;
+        size_t n_temperatures = 0, n_voltages = 0;
+        struct states states = { 0 };
+
+        for (size_t i = 0; i < sample->n_cpus; i++) {
+                const struct jk_cpu_reading *cpu = &sample->cpus[i];
+                double busy_ns = (double)cpu->busy_ns + 1; /* an idle machine has a frequency */
+
+                if (cpu->frequency_seen) {
+                        frequency += busy_ns * (double)cpu->frequency_khz / 1e6;
+                        busy += busy_ns;
+                }
+                if (cpu->temperature_seen) {
+                        temperature += (double)cpu->temperature_mc / 1e3;
+                        n_temperatures++;
+                }
+                if (cpu->voltage_seen) {
+                        voltage += (double)cpu->voltage_uv / 1e6;
+                        n_voltages++;
+                }
+        }
+
+        if (busy > 0) {
+                states.seen |= FREQUENCY;
+                states.frequency_ghz = frequency / busy;
+        }
+        if (n_temperatures > 0) {
+                states.seen |= TEMPERATURE;
+                states.temperature_c = temperature / (double)n_temperatures;
+        }
+        if (n_voltages > 0 && voltage > 0) {
+                states.seen |= VOLTAGE;
+                states.voltage_v = voltage / (double)n_voltages;
+        }
+        return states;
+}
+
+static void
+add_up_rates(struct jk_features *features, const struct jk_sample *sample)
+{
+        double elapsed_s = (double)sample->elapsed_ns / 1e9;
+
+        for (size_t i = 0; i < features->n_rates; i++) {
+                double sum = 0;
+
+                for (size_t task = 0; task < sample->n_tasks; task++)
+                        sum += count_of(&features->rates[i], sample, task);
+                features->values[i] = features->voltage2 * sum / elapsed_s;
+        }
+}
+
+/* A ratio of nothing to nothing is what it was. */
+static size_t
+set_ratios(struct jk_features *features, size_t next)
+{
+        for (size_t i = 0; i < sizeof ratios / sizeof ratios[0]; i++) {
+                size_t part = jk_features_find(features, ratios[i].part);
+                size_t of = jk_features_find(features, ratios[i].of);
+
+                if (part == features->n_rates || of == features->n_rates)
+                        continue;
+                if (features->values[of] > 0)
+                        features->values[next] = features->values[part] / features->values[of];
+                next++;
+        }
+        return next;
+}
+
+static size_t
+set_states(struct jk_features *features, const struct states *states, size_t next)
+{
+        const double values[] = { states->frequency_ghz, states->temperature_c, states->voltage_v };
+
+        for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+                if (states->seen & (1U << i))
+                        features->values[next++] = values[i];
+        return next;
+}
+
+static void
+set_recent(struct jk_features *features, double elapsed_s, size_t next)
+{
+        double now = features->values[jk_features_leading(features)];
+
+        for (size_t i = 0; i < sizeof recent_s / sizeof recent_s[0]; i++) {
+                double part = features->started ? 1 - exp(-elapsed_s / recent_s[i]) : 1;
+
+                features->recent[i] += part * (now - features->recent[i]);
+                features->values[next++] = features->recent[i];
+        }
+        features->started = true;
+}
+
+enum jk_features_change
+jk_features_observe(struct jk_features *features, const struct jk_sample *sample)
+{
+        struct states states = states_of(sample);
+        enum jk_features_change change = JK_FEATURES_SAME;
+        size_t next;
+
+        if (features->n == 0 || features->task_fields != counted_fields(sample) ||
+            features->n_events != n_events(sample) || features->states != states.seen) {
+                choose(features, sample, states.seen);
+                change = JK_FEATURES_OTHER;
+        }
+        if (features->n_rates == 0)
+                return change;
+
+        features->voltage2 = states.seen & VOLTAGE ? states.voltage_v * states.voltage_v : 1;
+        add_up_rates(features, sample);
+        next = set_ratios(features, features->n_rates);
+        next = set_states(features, &states, next);
+        set_recent(features, (double)sample->elapsed_ns / 1e9, next);
+        return change;
+}
+
+size_t
+jk_features_find(const struct jk_features *features, enum jk_task_field field)
+{
+        for (size_t i = 0; i < features->n_rates; i++)
+                if (features->rates[i].field == field)
+                        return i;
+
+        return features->n_rates;
+}
+
+size_t
+jk_features_leading(const struct jk_features *features)
+{
+        size_t i = jk_features_find(features, JK_TASK_CYCLES);
+
+        if (i == features->n_rates)
+                i = jk_features_find(features, JK_TASK_CPU);
+
+        return i < features->n_rates ? i : 0;
+}
+
+double
+jk_features_weigh(const struct jk_features *features, const struct jk_sample *sample, size_t task,
+                  const double weights[JK_RATES_MAX])
+{
+        double sum = 0;
+
+        for (size_t i = 0; i < features->n_rates; i++)
+                if (weights[i] > 0)
+                        sum += weights[i] * count_of(&features->rates[i], sample, task);
+        return sum;
+}

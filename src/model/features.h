@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Features: what a tick's activity looks like to a model that learns. Rates are additive: the
+ * machine's is the sum of its tasks' (busy CPUs, cycles, instructions, misses, counted events, per
+ * second). Where the voltage is seen they are multiplied by its square, as switching energy is.
+ * Coordinates are the rates and what bends power without being additive: how fast, how many
+ * instructions per cycle, how warm, and how busy the machine has been of late.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "sample/sample.h"
+
+#define JK_RATES_MAX       24
+#define JK_COORDINATES_MAX (JK_RATES_MAX + 8)
+
+struct jk_rate {
+        enum jk_task_field field; /* 0: it is an event … */
+        size_t column;            /* … with this index; else the offset in the task's record */
+        int package;              /* counted there only, or -1 */
+};
+
+struct jk_features {
+        size_t n_rates;
+        struct jk_rate rates[JK_RATES_MAX];
+
+        /* Coordinates: the rates come first. Importance is how much a coordinate's spread (one
+         * standard deviation) counts in the distance of two ticks. */
+        size_t n;
+        double values[JK_COORDINATES_MAX]; /* of the tick */
+        double importance[JK_COORDINATES_MAX];
+
+        /* what the set was made of */
+        uint32_t task_fields;
+        size_t n_events;
+        unsigned states; /* which of frequency, temperature, voltage are seen */
+
+        double voltage2; /* of the tick: the mean voltage squared, or 1 */
+        double recent[2];
+        bool started;
+};
+
+enum jk_features_change { JK_FEATURES_SAME, JK_FEATURES_OTHER };
+
+/* Take in a tick. OTHER: what is seen has changed, and values have other meanings than before.
+ * Needs sample.elapsed_ns > 0 and JK_SAMPLE_TASKS. */
+enum jk_features_change jk_features_observe(struct jk_features *features,
+                                            const struct jk_sample *sample);
+
+/* Index of the rate that tells most by itself: cycles, else CPU time. */
+size_t jk_features_leading(const struct jk_features *features);
+
+/* Index of the rate of that field, or n_rates. */
+size_t jk_features_find(const struct jk_features *features, enum jk_task_field field);
+
+/* Σ weights[rate] × the task's own count in the tick (not per second). */
+double jk_features_weigh(const struct jk_features *features, const struct jk_sample *sample,
+                         size_t task, const double weights[JK_RATES_MAX]);

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Non-negative weights of the rates: see weights.h.
+ *
+ * Least squares with a Gaussian prior and bounds at 0, by cyclic coordinate descent on the normal
+ * equations. Unknowns are scaled by the rates' root mean squares: each is then the power that its
+ * rate explains on average.
+ */
+#include "model/weights.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define UNKNOWNS_MAX (JK_RATES_MAX + 1) /* the last is the idle power */
+#define SWEEPS_MAX   200
+#define TOLERANCE    1e-7 /* of the largest unknown */
+
+/* A rate stays if what it explains is worth so many standard deviations. */
+#define SIGNIFICANT 2.0
+
+/* Nothing is known better than this part of the power: meters and timing. */
+#define NOISE_MIN 0.005
+
+struct problem {
+        size_t n; /* unknowns, the idle power last */
+        double scale[UNKNOWNS_MAX];
+        double normal[UNKNOWNS_MAX][UNKNOWNS_MAX]; /* Σ count × x xᵀ */
+        double right[UNKNOWNS_MAX];                /* Σ count × x y */
+        double squares, sum;                       /* Σ count × y², Σ count × y */
+        double count;
+        double span; /* of the power seen, W */
+
+        bool used[UNKNOWNS_MAX];
+        double prior[UNKNOWNS_MAX];     /* mean */
+        double precision[UNKNOWNS_MAX]; /* 1 / variance */
+        double variance;                /* of one tick's power about the sum */
+        double value[UNKNOWNS_MAX];
+};
+
+void
+jk_weights_init(struct jk_weights *weights, size_t leading)
+{
+        *weights = (struct jk_weights){ .error_w = NAN };
+        weights->rate[leading] = 1;
+}
+
+static void
+add_cell(struct problem *problem, const double *rates, double power_w, double count)
+{
+        double x[UNKNOWNS_MAX];
+
+        for (size_t i = 0; i + 1 < problem->n; i++)
+                x[i] = problem->scale[i] > 0 ? rates[i] / problem->scale[i] : 0;
+        x[problem->n - 1] = 1;
+
+        for (size_t i = 0; i < problem->n; i++) {
+                for (size_t j = 0; j < problem->n; j++)
+                        problem->normal[i][j] += count * x[i] * x[j];
+                problem->right[i] += count * x[i] * power_w;
+        }
+        problem->squares += count * power_w * power_w;
+        problem->sum += count * power_w;
+        problem->count += count;
+}
+
+static void
+pose(struct problem *problem, const struct jk_cells *cells, size_t zone, size_t n_rates)
+{
+        double least = INFINITY, most = -INFINITY, count = 0;
+
+        memset(problem, 0, sizeof *problem);
+        problem->n = n_rates + 1;
+        for (size_t cell = 0; cell < cells->n; cell++) {
+                const double *x = cells->x + cell * cells->n_coordinates;
+
+                for (size_t i = 0; i < n_rates; i++)
+                        problem->scale[i] += cells->count[cell] * x[i] * x[i];
+                count += cells->count[cell];
+        }
+        for (size_t i = 0; i < n_rates; i++)
+                problem->scale[i] = sqrt(problem->scale[i] / count);
+        problem->scale[n_rates] = 1;
+
+        for (size_t cell = 0; cell < cells->n; cell++) {
+                double power_w = cells->y[cell * cells->n_zones + zone];
+
+                add_cell(problem, cells->x + cell * cells->n_coordinates, power_w,
+                         cells->count[cell]);
+                least = fmin(least, power_w);
+                most = fmax(most, power_w);
+        }
+        problem->span = most - least;
+}
+
+/* The prior knows no more than that the leading rate explains about what there is to explain, give
+ * or take as much, and that any other rate may. */
+static void
+assume(struct problem *problem, const struct jk_features *features, size_t leading, int package)
+{
+        double mean = problem->sum / problem->count;
+        double spread = fmax(problem->span, 0.01 * mean);
+
+        for (size_t i = 0; i + 1 < problem->n; i++) {
+                int of = features->rates[i].package;
+
+                problem->used[i] =
+                        problem->scale[i] > 0 && (of < 0 || package < 0 || of == package);
+                problem->precision[i] = 1 / (spread * spread);
+        }
+        problem->prior[leading] = spread;
+        problem->used[problem->n - 1] = true; /* the idle power: no prior */
+        problem->variance = pow(0.05 * mean, 2);
+}
+
+static void
+descend(struct problem *problem)
+{
+        for (size_t sweep = 0; sweep < SWEEPS_MAX; sweep++) {
+                double moved = 0, largest = 0;
+
+                for (size_t i = 0; i < problem->n; i++) {
+                        double own =
+                                problem->normal[i][i] + problem->variance * problem->precision[i];
+                        double rest = problem->right[i] +
+                                      problem->variance * problem->precision[i] * problem->prior[i];
+                        double value;
+
+                        if (!problem->used[i]) {
+                                problem->value[i] = 0;
+                                continue;
+                        }
+                        for (size_t j = 0; j < problem->n; j++)
+                                if (j != i)
+                                        rest -= problem->normal[i][j] * problem->value[j];
+                        value = fmax(rest / own, 0);
+                        moved = fmax(moved, fabs(value - problem->value[i]));
+                        largest = fmax(largest, value);
+                        problem->value[i] = value;
+                }
+                if (moved <= TOLERANCE * largest)
+                        return;
+        }
+}
+
+/* Mean square of what is left unexplained. */
+static double
+residual(const struct problem *problem)
+{
+        double sum = problem->squares;
+
+        for (size_t i = 0; i < problem->n; i++) {
+                sum -= 2 * problem->value[i] * problem->right[i];
+                for (size_t j = 0; j < problem->n; j++)
+                        sum += problem->value[i] * problem->normal[i][j] * problem->value[j];
+        }
+        return fmax(sum / problem->count, 0);
+}
+
+/* ---- garbage ---- */
+
+/* Which unknowns take part: their number. */
+static size_t
+list_active(const struct problem *problem, size_t ret_active[UNKNOWNS_MAX])
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < problem->n; i++)
+                if (problem->used[i] && problem->value[i] > 0)
+                        ret_active[n++] = i;
+        return n;
+}
+
+/* Invert a positive definite matrix in place, by Gauss and Jordan. */
+static void
+invert(double matrix[UNKNOWNS_MAX][UNKNOWNS_MAX], size_t n)
+{
+        for (size_t k = 0; k < n; k++) {
+                double pivot = fmax(matrix[k][k], 1e-300);
+
+                matrix[k][k] = 1;
+                for (size_t j = 0; j < n; j++)
+                        matrix[k][j] /= pivot;
+                for (size_t i = 0; i < n; i++) {
+                        double factor = matrix[i][k];
+
+                        if (i == k)
+                                continue;
+                        matrix[i][k] = 0;
+                        for (size_t j = 0; j < n; j++)
+                                matrix[i][j] -= factor * matrix[k][j];
+                }
+        }
+}
+
+/* The unknown (but leading and idle power) whose value is the fewest standard deviations from 0,
+ * the others being free to take over from it; n if all are significant. */
+static size_t
+find_insignificant(const struct problem *problem, size_t leading)
+{
+        double covariance[UNKNOWNS_MAX][UNKNOWNS_MAX];
+        size_t active[UNKNOWNS_MAX];
+        size_t n = list_active(problem, active), least = problem->n;
+        double least_squared = SIGNIFICANT * SIGNIFICANT;
+
+        for (size_t i = 0; i < n; i++) {
+                for (size_t j = 0; j < n; j++)
+                        covariance[i][j] = problem->normal[active[i]][active[j]];
+                covariance[i][i] += problem->variance * problem->precision[active[i]];
+        }
+        invert(covariance, n);
+
+        for (size_t i = 0; i < n; i++) {
+                double value = problem->value[active[i]];
+                double squared = value * value / (covariance[i][i] * problem->variance);
+
+                if (active[i] == leading || active[i] == problem->n - 1 || squared >= least_squared)
+                        continue;
+                least_squared = squared;
+                least = active[i];
+        }
+        return least;
+}
+
+/* Leave out what is worth least, until all are worth something. The leading rate stays: somebody
+ * has to bear what is divided. */
+static void
+drop_garbage(struct problem *problem, size_t leading)
+{
+        size_t garbage;
+
+        while ((garbage = find_insignificant(problem, leading)) < problem->n) {
+                problem->used[garbage] = false;
+                descend(problem);
+        }
+}
+
+void
+jk_weights_learn(struct jk_weights *weights, const struct jk_cells *cells, size_t zone,
+                 const struct jk_features *features, size_t leading, int package)
+{
+        struct problem problem;
+        double explained = 0, mean;
+
+        if (cells->n < 2)
+                return;
+
+        pose(&problem, cells, zone, features->n_rates);
+        assume(&problem, features, leading, package);
+        mean = problem.sum / problem.count;
+
+        /* The noise decides how much the prior counts, and is known only after a fit. */
+        for (int i = 0; i < 3; i++) {
+                descend(&problem);
+                problem.variance = fmax(residual(&problem), pow(NOISE_MIN * mean, 2));
+        }
+        descend(&problem);
+        drop_garbage(&problem, leading);
+
+        for (size_t i = 0; i < features->n_rates; i++)
+                explained += problem.value[i];
+        if (!(explained > 0))
+                return; /* power goes down as the machine works: nothing was learned */
+
+        for (size_t i = 0; i < features->n_rates; i++)
+                weights->rate[i] = problem.scale[i] > 0 ? problem.value[i] / problem.scale[i] : 0;
+        weights->idle_w = problem.value[problem.n - 1];
+        weights->error_w = sqrt(residual(&problem));
+}
