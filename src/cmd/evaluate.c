@@ -186,34 +186,72 @@ compare(struct asked *asked, double predicted_w, double measured_w)
         return 0;
 }
 
+static int
+compare_zone(struct run *run, const char *name, double predicted_w, double measured_w)
+{
+        struct asked *asked = zone_of(run, name);
+
+        return asked ? compare(asked, predicted_w, measured_w) : -ENOMEM;
+}
+
+struct answer {
+        bool read;
+        double predicted_w, measured_w;
+};
+
+/* All zones of a kind together, where there are several: which socket works is another question
+ * than how much. */
+static int
+compare_kind(struct run *run, const struct answer *answers, enum jk_zone_kind kind)
+{
+        const struct jk_zone_table *table = run->sample.zones;
+        struct answer sum = { 0 };
+        size_t n = 0;
+
+        for (size_t i = 0; i < table->count; i++) {
+                if (table->zones[i].kind != kind)
+                        continue;
+                if (!answers[i].read)
+                        return 0;
+                sum.predicted_w += answers[i].predicted_w;
+                sum.measured_w += answers[i].measured_w;
+                n++;
+        }
+        return n < 2 ? 0
+                     : compare_zone(run, jk_zone_kind_name(kind), sum.predicted_w, sum.measured_w);
+}
+
 /* The model sees the tick without its energy, and is asked what it was. */
 static int
 ask(struct run *run, const struct pass *pass, bool counts)
 {
         const struct jk_model_ops *ops = run->evaluation->model;
-        struct jk_zone_reading readings[JK_ZONES_MAX];
-        size_t n = run->sample.zones->count;
+        const struct jk_zone_table *table = run->sample.zones;
+        struct answer answers[JK_ZONES_MAX] = { 0 };
+        int r = 0;
 
-        memcpy(readings, run->sample.readings, n * sizeof *readings);
-        for (size_t i = 0; i < n; i++)
-                run->sample.readings[i].flags &= ~(uint32_t)JK_READING_SEEN;
-        ops->observe(pass->model, &run->sample);
+        for (size_t i = 0; i < table->count; i++) {
+                struct jk_zone_reading *reading = &run->sample.readings[i];
 
-        for (size_t i = 0; counts && i < n; i++) {
-                struct asked *asked;
-                int r;
-
-                if (!(readings[i].flags & JK_READING_SEEN) || readings[i].elapsed_ns <= 0)
-                        continue;
-                asked = zone_of(run, run->sample.zones->zones[i].name);
-                if (!asked)
-                        return -ENOMEM;
-                r = compare(asked, ops->expect(pass->model, i),
-                            (double)readings[i].energy_uj * 1e3 / (double)readings[i].elapsed_ns);
-                if (r < 0)
-                        return r;
+                answers[i].read = (reading->flags & JK_READING_SEEN) && reading->elapsed_ns > 0;
+                if (answers[i].read)
+                        answers[i].measured_w =
+                                (double)reading->energy_uj * 1e3 / (double)reading->elapsed_ns;
+                reading->flags &= ~(uint32_t)JK_READING_SEEN;
         }
-        return 0;
+        ops->observe(pass->model, &run->sample);
+        if (!counts)
+                return 0;
+
+        for (size_t i = 0; i < table->count; i++)
+                answers[i].predicted_w = ops->expect(pass->model, i);
+        for (size_t i = 0; r == 0 && i < table->count; i++)
+                if (answers[i].read)
+                        r = compare_zone(run, table->zones[i].name, answers[i].predicted_w,
+                                         answers[i].measured_w);
+        for (enum jk_zone_kind kind = 0; r == 0 && kind < JK_ZONE_KIND_MAX; kind++)
+                r = compare_kind(run, answers, kind);
+        return r;
 }
 
 static int

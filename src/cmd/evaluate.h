@@ -24,14 +24,14 @@ struct jk_evaluation {
 };
 
 struct jk_zone_errors {
-        char zone[JK_ZONE_NAME_SIZE];
-        uint64_t n;          /* ticks asked about and answered */
-        uint64_t unanswered; /* ticks asked about for which the model knew nothing */
-        double mean_w;       /* measured */
-        double mae_w;        /* mean |predicted − measured| */
-        double mape_pct;     /* mean |predicted − measured| / measured, where measured > 0 */
-        double bias_w;       /* mean predicted − measured */
-        double p95_w;        /* 95th percentile of |predicted − measured| */
+        char zone[JK_ZONE_NAME_SIZE]; /* or its kind: all zones of it together, if several */
+        uint64_t n;                   /* ticks asked about and answered */
+        uint64_t unanswered;          /* ticks asked about for which the model knew nothing */
+        double mean_w;                /* measured */
+        double mae_w;                 /* mean |predicted − measured| */
+        double mape_pct; /* mean |predicted − measured| / measured, where measured > 0 */
+        double bias_w;   /* mean predicted − measured */
+        double p95_w;    /* 95th percentile of |predicted − measured| */
 };
 
 /* Returns the number of zones in *ret_errors (the caller's to free), or a negative errno with a

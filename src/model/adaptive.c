@@ -17,7 +17,7 @@
 #include "model/model.h"
 #include "model/weights.h"
 
-#define CELLS 192
+#define CELLS 256
 
 /* Multiplications per tick for a fit: some 50 µs. A fit of all cells takes about a minute of ticks
  * of 1 s. */
