@@ -19,8 +19,8 @@
 
 #define CELLS 256
 
-/* Multiplications per tick for a fit: some 50 µs. A fit of all cells takes about a minute of ticks
- * of 1 s. */
+/* Multiplications per tick for the weights, and as many for the regression: some 50 µs each. A fit
+ * of all cells takes about a minute of ticks of 1 s. */
 #define WORK_PER_TICK 60000
 
 /* A fit is begun when so much is new: at once while little is known, later each so many ticks, and
@@ -55,7 +55,8 @@ struct jk_model {
         size_t n_zones;
         struct jk_cells cells;
         struct jk_kernel *kernel;
-        size_t next_weights; /* zone whose weights are learned next; n_zones: all are */
+        size_t next_weights; /* the zone whose weights are learned next, … */
+        size_t work_owed;    /* … when what the last ones cost above a tick's part is paid */
         double *power_w;     /* [n_zones], of the tick */
 
         bool can_weigh; /* the features are those of the tick at hand */
@@ -83,7 +84,7 @@ forget(struct jk_model *model)
         model->zones = NULL;
         model->power_w = NULL;
         model->kernel = NULL;
-        model->n_zones = model->next_weights = 0;
+        model->n_zones = model->next_weights = model->work_owed = 0;
 }
 
 static void
@@ -161,7 +162,8 @@ start(struct jk_model *model, const struct jk_sample *sample)
         model->zones = calloc(n, sizeof *model->zones);
         model->power_w = calloc(n, sizeof *model->power_w);
         if (!model->zones || !model->power_w ||
-            jk_cells_init(&model->cells, CELLS, model->features.n, n) < 0 ||
+            jk_cells_init(&model->cells, CELLS, model->features.n, model->features.n_rates, n) <
+                    0 ||
             jk_kernel_open(&model->cells, &model->kernel) < 0) {
                 forget(model);
                 return;
@@ -176,7 +178,6 @@ start(struct jk_model *model, const struct jk_sample *sample)
                 jk_weights_init(&learned->weights, leading_of(model, &sample->zones->zones[i]));
                 model->n_zones++;
         }
-        model->next_weights = model->n_zones;
 }
 
 /* ---- learning ---- */
@@ -252,23 +253,30 @@ is_due(const struct jk_model *model)
         return model->cells.n_new >= due;
 }
 
-/* A part of the work of a fit: weights of a zone, or steps of the regression. */
+/* The zones take turns, so that with few rates each has new weights every few ticks. */
+static void
+learn_weights(struct jk_model *model, const struct jk_sample *sample)
+{
+        struct learned *learned = &model->zones[model->next_weights];
+        const struct jk_zone *zone = &sample->zones->zones[learned->zone];
+
+        if (model->work_owed > WORK_PER_TICK) {
+                model->work_owed -= WORK_PER_TICK;
+                return;
+        }
+        model->work_owed +=
+                jk_weights_learn(&learned->weights, &model->cells, model->next_weights,
+                                 &model->features, leading_of(model, zone), zone->package);
+        model->next_weights = (model->next_weights + 1) % model->n_zones;
+}
+
 static void
 learn(struct jk_model *model, const struct jk_sample *sample)
 {
-        if (model->next_weights < model->n_zones) {
-                struct learned *learned = &model->zones[model->next_weights++];
-                const struct jk_zone *zone = &sample->zones->zones[learned->zone];
-
-                jk_weights_learn(&learned->weights, &model->cells, (size_t)(learned - model->zones),
-                                 &model->features, leading_of(model, zone), zone->package);
-                return;
-        }
-
-        if (!jk_kernel_is_fitting(model->kernel) && !is_due(model))
-                return;
-        if (jk_kernel_step(model->kernel, &model->cells, model->features.importance, WORK_PER_TICK))
-                model->next_weights = 0;
+        learn_weights(model, sample);
+        if (jk_kernel_is_fitting(model->kernel) || is_due(model))
+                jk_kernel_step(model->kernel, &model->cells, model->features.importance,
+                               WORK_PER_TICK);
 }
 
 static void

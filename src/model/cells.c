@@ -14,26 +14,34 @@
 /* A cell's means are those of about so many ticks. */
 #define MEMORY 64
 
+/* The scatter is that of about so many. */
+#define SCATTER_MEMORY 4096
+
 /* Ticks that are nearer than this (squared, in standard deviations) are alike, room or no room. */
 #define ALIKE 0.001
 
 int
-jk_cells_init(struct jk_cells *cells, size_t capacity, size_t n_coordinates, size_t n_zones)
+jk_cells_init(struct jk_cells *cells, size_t capacity, size_t n_coordinates, size_t n_linear,
+              size_t n_zones)
 {
         *cells = (struct jk_cells){
                 .capacity = capacity,
                 .n_coordinates = n_coordinates,
+                .n_linear = n_linear,
                 .n_zones = n_zones,
                 .x = calloc(capacity * n_coordinates, sizeof(double)),
                 .y = calloc(capacity * n_zones, sizeof(double)),
                 .count = calloc(capacity, sizeof(double)),
+                .scatter_xx = calloc(n_linear * n_linear, sizeof(double)),
+                .scatter_xy = calloc(n_zones * n_linear, sizeof(double)),
+                .scatter_yy = calloc(n_zones, sizeof(double)),
                 .scale = calloc(n_coordinates, sizeof(double)),
                 .centre = calloc(n_coordinates, sizeof(double)),
                 .distance = calloc(capacity, sizeof(double)),
                 .nearest = calloc(capacity, sizeof(size_t)),
         };
-        if (cells->x && cells->y && cells->count && cells->scale && cells->centre &&
-            cells->distance && cells->nearest)
+        if (cells->x && cells->y && cells->count && cells->scatter_xx && cells->scatter_xy &&
+            cells->scatter_yy && cells->scale && cells->centre && cells->distance && cells->nearest)
                 return 0;
 
         jk_cells_free(cells);
@@ -46,6 +54,9 @@ jk_cells_free(struct jk_cells *cells)
         free(cells->x);
         free(cells->y);
         free(cells->count);
+        free(cells->scatter_xx);
+        free(cells->scatter_xy);
+        free(cells->scatter_yy);
         free(cells->scale);
         free(cells->centre);
         free(cells->distance);
@@ -130,11 +141,38 @@ set(struct jk_cells *cells, size_t cell, const double *x, const double *y)
         cells->count[cell] = 1;
 }
 
+/* A mean of `count` ticks takes in a tick (or another mean) that is off from it. */
+static void
+scatter(struct jk_cells *cells, size_t cell, const double *x, const double *y, double part)
+{
+        const double *mean_x = x_of(cells, cell), *mean_y = cells->y + cell * cells->n_zones;
+        double kept = 1 - 1.0 / SCATTER_MEMORY;
+
+        for (size_t i = 0; i < cells->n_linear; i++)
+                for (size_t j = 0; j < cells->n_linear; j++) {
+                        double *sum = &cells->scatter_xx[i * cells->n_linear + j];
+
+                        *sum = kept * *sum + part * (x[i] - mean_x[i]) * (x[j] - mean_x[j]);
+                }
+        for (size_t zone = 0; zone < cells->n_zones; zone++) {
+                double off = y[zone] - mean_y[zone];
+
+                for (size_t i = 0; i < cells->n_linear; i++) {
+                        double *sum = &cells->scatter_xy[zone * cells->n_linear + i];
+
+                        *sum = kept * *sum + part * off * (x[i] - mean_x[i]);
+                }
+                cells->scatter_yy[zone] = kept * cells->scatter_yy[zone] + part * off * off;
+        }
+        cells->scatter_count = kept * cells->scatter_count + 1;
+}
+
 static void
 absorb(struct jk_cells *cells, size_t cell, const double *x, const double *y, double count)
 {
         double sum = cells->count[cell] + count;
 
+        scatter(cells, cell, x, y, cells->count[cell] * count / sum);
         mix(x_of(cells, cell), x, count / sum, cells->n_coordinates);
         mix(cells->y + cell * cells->n_zones, y, count / sum, cells->n_zones);
         cells->count[cell] = fmin(sum, MEMORY);

@@ -2,9 +2,8 @@
  *
  * Non-negative weights of the rates: see weights.h.
  *
- * Least squares with a Gaussian prior and bounds at 0, by cyclic coordinate descent on the normal
- * equations. Unknowns are scaled by the rates' root mean squares: each is then the power that its
- * rate explains on average.
+ * Least squares with a Gaussian prior and bounds at 0, on the normal equations. Unknowns are scaled
+ * by the rates' root mean squares: each is then the power that its rate explains on average.
  */
 #include "model/weights.h"
 
@@ -13,8 +12,7 @@
 #include <string.h>
 
 #define UNKNOWNS_MAX (JK_RATES_MAX + 1) /* the last is the idle power */
-#define SWEEPS_MAX   200
-#define TOLERANCE    1e-7 /* of the largest unknown */
+#define TOLERANCE    1e-9               /* of a gain, to be one */
 
 /* A rate stays if what it explains is worth so many standard deviations. */
 #define SIGNIFICANT 2.0
@@ -28,14 +26,16 @@ struct problem {
         double normal[UNKNOWNS_MAX][UNKNOWNS_MAX]; /* Σ count × x xᵀ */
         double right[UNKNOWNS_MAX];                /* Σ count × x y */
         double squares, sum;                       /* Σ count × y², Σ count × y */
-        double count;
-        double span; /* of the power seen, W */
+        double count;                              /* Σ count */
+        double ticks;                              /* that the squares are of */
+        double span;                               /* of the power seen, W */
 
         bool used[UNKNOWNS_MAX];
         double prior[UNKNOWNS_MAX];     /* mean */
         double precision[UNKNOWNS_MAX]; /* 1 / variance */
         double variance;                /* of one tick's power about the sum */
         double value[UNKNOWNS_MAX];
+        size_t work; /* multiplications so far */
 };
 
 void
@@ -62,6 +62,25 @@ add_cell(struct problem *problem, const double *rates, double power_w, double co
         problem->squares += count * power_w * power_w;
         problem->sum += count * power_w;
         problem->count += count;
+}
+
+/* Among ticks that were alike, power moved with the rates as well, whatever the idle power. */
+static void
+add_scatter(struct problem *problem, const struct jk_cells *cells, size_t zone)
+{
+        size_t n = cells->n_linear;
+
+        for (size_t i = 0; i < n; i++) {
+                if (!(problem->scale[i] > 0))
+                        continue;
+                for (size_t j = 0; j < n; j++)
+                        if (problem->scale[j] > 0)
+                                problem->normal[i][j] += cells->scatter_xx[i * n + j] /
+                                                         (problem->scale[i] * problem->scale[j]);
+                problem->right[i] += cells->scatter_xy[zone * n + i] / problem->scale[i];
+        }
+        problem->squares += cells->scatter_yy[zone];
+        problem->ticks = (double)cells->n + cells->scatter_count;
 }
 
 static void
@@ -91,6 +110,8 @@ pose(struct problem *problem, const struct jk_cells *cells, size_t zone, size_t 
                 most = fmax(most, power_w);
         }
         problem->span = most - least;
+        problem->work = cells->n * problem->n * problem->n;
+        add_scatter(problem, cells, zone);
 }
 
 /* The prior knows no more than that the leading rate explains about what there is to explain, give
@@ -113,33 +134,124 @@ assume(struct problem *problem, const struct jk_features *features, size_t leadi
         problem->variance = pow(0.05 * mean, 2);
 }
 
+/* ---- solving ---- */
+
+/* The posterior's precision matrix, and its right side, of some unknowns. */
 static void
-descend(struct problem *problem)
+gather(const struct problem *problem, const size_t *which, size_t n,
+       double matrix[UNKNOWNS_MAX][UNKNOWNS_MAX], double right[UNKNOWNS_MAX])
 {
-        for (size_t sweep = 0; sweep < SWEEPS_MAX; sweep++) {
-                double moved = 0, largest = 0;
+        for (size_t i = 0; i < n; i++) {
+                double bound = problem->variance * problem->precision[which[i]];
+
+                for (size_t j = 0; j < n; j++)
+                        matrix[i][j] = problem->normal[which[i]][which[j]];
+                matrix[i][i] += bound;
+                right[i] = problem->right[which[i]] + bound * problem->prior[which[i]];
+        }
+}
+
+/* By Cholesky; the right side becomes the solution. */
+static void
+solve_free(double matrix[UNKNOWNS_MAX][UNKNOWNS_MAX], double right[UNKNOWNS_MAX], size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                for (size_t j = 0; j <= i; j++) {
+                        double sum = matrix[i][j];
+
+                        for (size_t k = 0; k < j; k++)
+                                sum -= matrix[i][k] * matrix[j][k];
+                        /* The prior keeps it positive; rounding must not undo that. */
+                        matrix[i][j] =
+                                i == j ? sqrt(fmax(sum, 1e-12 * matrix[i][i])) : sum / matrix[j][j];
+                }
+                for (size_t k = 0; k < i; k++)
+                        right[i] -= matrix[i][k] * right[k];
+                right[i] /= matrix[i][i];
+        }
+        for (size_t i = n; i-- > 0;) {
+                for (size_t k = i + 1; k < n; k++)
+                        right[i] -= matrix[k][i] * right[k];
+                right[i] /= matrix[i][i];
+        }
+}
+
+/* How fast the misfit falls as an unknown grows. */
+static double
+slope(const struct problem *problem, size_t i)
+{
+        double bound = problem->variance * problem->precision[i];
+        double sum = problem->right[i] + bound * (problem->prior[i] - problem->value[i]);
+
+        for (size_t j = 0; j < problem->n; j++)
+                sum -= problem->normal[i][j] * problem->value[j];
+        return sum;
+}
+
+/* Go from the values towards the best ones of those that are free, as far as none is negative; who
+ * arrives at 0 is not free any more. True: all the way was gone. */
+static bool
+advance(struct problem *problem, bool is_free[UNKNOWNS_MAX])
+{
+        double matrix[UNKNOWNS_MAX][UNKNOWNS_MAX], best[UNKNOWNS_MAX], step = 1;
+        size_t which[UNKNOWNS_MAX] = { 0 }, n = 0, stopped = UNKNOWNS_MAX;
+
+        for (size_t i = 0; i < problem->n; i++)
+                if (is_free[i])
+                        which[n++] = i;
+        gather(problem, which, n, matrix, best);
+        solve_free(matrix, best, n);
+        problem->work += n * n * n / 6 + 2 * n * n;
+
+        for (size_t i = 0; i < n; i++) {
+                double value = problem->value[which[i]];
+
+                if (best[i] <= 0 && value / (value - best[i]) < step) {
+                        step = value / (value - best[i]);
+                        stopped = i;
+                }
+        }
+        for (size_t i = 0; i < n; i++) {
+                double *value = &problem->value[which[i]];
+
+                *value = fmax(*value + step * (best[i] - *value), 0);
+        }
+        if (stopped == UNKNOWNS_MAX)
+                return true;
+
+        problem->value[which[stopped]] = 0;
+        is_free[which[stopped]] = false;
+        return false;
+}
+
+/* Non-negative least squares by active sets (Lawson and Hanson, Solving Least Squares Problems,
+ * 1974, chapter 23): free the unknown that gains most, until none gains. */
+static void
+solve(struct problem *problem)
+{
+        bool is_free[UNKNOWNS_MAX] = { false };
+
+        memset(problem->value, 0, sizeof problem->value);
+        for (size_t round = 0; round < 3 * problem->n; round++) {
+                size_t steepest = problem->n;
+                double most = 0;
 
                 for (size_t i = 0; i < problem->n; i++) {
-                        double own =
-                                problem->normal[i][i] + problem->variance * problem->precision[i];
-                        double rest = problem->right[i] +
-                                      problem->variance * problem->precision[i] * problem->prior[i];
-                        double value;
+                        double gain = problem->used[i] && !is_free[i]
+                                              ? slope(problem, i) / sqrt(problem->normal[i][i])
+                                              : 0;
 
-                        if (!problem->used[i]) {
-                                problem->value[i] = 0;
-                                continue;
+                        if (gain > most) {
+                                most = gain;
+                                steepest = i;
                         }
-                        for (size_t j = 0; j < problem->n; j++)
-                                if (j != i)
-                                        rest -= problem->normal[i][j] * problem->value[j];
-                        value = fmax(rest / own, 0);
-                        moved = fmax(moved, fabs(value - problem->value[i]));
-                        largest = fmax(largest, value);
-                        problem->value[i] = value;
                 }
-                if (moved <= TOLERANCE * largest)
+                if (steepest == problem->n || most < TOLERANCE * sqrt(problem->squares))
                         return;
+
+                is_free[steepest] = true;
+                while (!advance(problem, is_free))
+                        ;
         }
 }
 
@@ -154,7 +266,7 @@ residual(const struct problem *problem)
                 for (size_t j = 0; j < problem->n; j++)
                         sum += problem->value[i] * problem->normal[i][j] * problem->value[j];
         }
-        return fmax(sum / problem->count, 0);
+        return fmax(sum / problem->ticks, 0);
 }
 
 /* ---- garbage ---- */
@@ -198,16 +310,12 @@ invert(double matrix[UNKNOWNS_MAX][UNKNOWNS_MAX], size_t n)
 static size_t
 find_insignificant(const struct problem *problem, size_t leading)
 {
-        double covariance[UNKNOWNS_MAX][UNKNOWNS_MAX];
+        double covariance[UNKNOWNS_MAX][UNKNOWNS_MAX], unused[UNKNOWNS_MAX];
         size_t active[UNKNOWNS_MAX];
         size_t n = list_active(problem, active), least = problem->n;
         double least_squared = SIGNIFICANT * SIGNIFICANT;
 
-        for (size_t i = 0; i < n; i++) {
-                for (size_t j = 0; j < n; j++)
-                        covariance[i][j] = problem->normal[active[i]][active[j]];
-                covariance[i][i] += problem->variance * problem->precision[active[i]];
-        }
+        gather(problem, active, n, covariance, unused);
         invert(covariance, n);
 
         for (size_t i = 0; i < n; i++) {
@@ -231,11 +339,12 @@ drop_garbage(struct problem *problem, size_t leading)
 
         while ((garbage = find_insignificant(problem, leading)) < problem->n) {
                 problem->used[garbage] = false;
-                descend(problem);
+                problem->work += problem->n * problem->n * problem->n;
+                solve(problem);
         }
 }
 
-void
+size_t
 jk_weights_learn(struct jk_weights *weights, const struct jk_cells *cells, size_t zone,
                  const struct jk_features *features, size_t leading, int package)
 {
@@ -243,7 +352,7 @@ jk_weights_learn(struct jk_weights *weights, const struct jk_cells *cells, size_
         double explained = 0, mean;
 
         if (cells->n < 2)
-                return;
+                return 0;
 
         pose(&problem, cells, zone, features->n_rates);
         assume(&problem, features, leading, package);
@@ -251,19 +360,20 @@ jk_weights_learn(struct jk_weights *weights, const struct jk_cells *cells, size_
 
         /* The noise decides how much the prior counts, and is known only after a fit. */
         for (int i = 0; i < 3; i++) {
-                descend(&problem);
+                solve(&problem);
                 problem.variance = fmax(residual(&problem), pow(NOISE_MIN * mean, 2));
         }
-        descend(&problem);
+        solve(&problem);
         drop_garbage(&problem, leading);
 
         for (size_t i = 0; i < features->n_rates; i++)
                 explained += problem.value[i];
         if (!(explained > 0))
-                return; /* power goes down as the machine works: nothing was learned */
+                return problem.work; /* power goes down as the machine works: nothing was learned */
 
         for (size_t i = 0; i < features->n_rates; i++)
                 weights->rate[i] = problem.scale[i] > 0 ? problem.value[i] / problem.scale[i] : 0;
         weights->idle_w = problem.value[problem.n - 1];
         weights->error_w = sqrt(residual(&problem));
+        return problem.work;
 }

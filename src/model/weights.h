@@ -20,6 +20,6 @@ struct jk_weights {
 void jk_weights_init(struct jk_weights *weights, size_t leading);
 
 /* Fit to column `zone` of the cells. package: the rates of other packages are left out; -1: none
- * is. Deterministic; allocates nothing. */
-void jk_weights_learn(struct jk_weights *weights, const struct jk_cells *cells, size_t zone,
-                      const struct jk_features *features, size_t leading, int package);
+ * is. Deterministic; allocates nothing. Returns about how many multiplications that took. */
+size_t jk_weights_learn(struct jk_weights *weights, const struct jk_cells *cells, size_t zone,
+                        const struct jk_features *features, size_t leading, int package);
