@@ -244,7 +244,7 @@ ask(struct run *run, const struct pass *pass, bool counts)
                 return 0;
 
         for (size_t i = 0; i < table->count; i++)
-                answers[i].predicted_w = ops->expect(pass->model, i);
+                answers[i].predicted_w = ops->expect(pass->model, i).power_w;
         for (size_t i = 0; r == 0 && i < table->count; i++)
                 if (answers[i].read)
                         r = compare_zone(run, table->zones[i].name, answers[i].predicted_w,

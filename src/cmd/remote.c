@@ -168,6 +168,8 @@ read_zone(const json_t *json, struct jk_zone_entry *entry)
                 .measured_uj = integer_of(json, "measured_uj", 0),
                 .idle = { .power_w = real_of(json, "idle_watts"),
                           .error_w = real_of(json, "idle_error_watts") },
+                .expected = { .power_w = real_of(json, "expected_watts"),
+                              .error_pct = real_of(json, "expected_error_pct") },
                 .uncertainty_pct = real_of(json, "share_uncertainty_pct"),
                 .refused = count_of(json, "refused"),
                 .gaps = count_of(json, "gaps"),

@@ -19,6 +19,7 @@ struct jk_zone_books {
         double idle_uncertainty_pct;
         uint64_t refused, gaps;
         struct jk_idle_estimate idle;
+        struct jk_expectation expected;
 
         /* Of the time since its last reading, which its next one will cover: */
         int64_t inside_uj; /* what zones inside it have put into the machine's total */

@@ -291,6 +291,7 @@ book_zone(struct jk_ledger *ledger, const struct jk_sample *sample, const struct
 
         books->refused += (reading->flags & JK_READING_REFUSED) != 0;
         books->idle = idle_of(sample, ops, model, zone);
+        books->expected = ops->expect ? ops->expect(model, zone) : JK_NO_EXPECTATION;
         books->watts = NAN;
         if (!(reading->flags & JK_READING_SEEN))
                 return;

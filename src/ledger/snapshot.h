@@ -88,8 +88,9 @@ struct jk_zone_entry {
         int64_t booked_uj[JK_DIMENSION_MACHINE]; /* along each dimension, summed up anew in each
                                                     tick */
         struct jk_idle_estimate idle;
-        double uncertainty_pct; /* of a share of it, by the model */
-        uint64_t refused, gaps; /* readings refused; gaps booked to unattributed */
+        struct jk_expectation expected; /* by the model, from activity alone */
+        double uncertainty_pct;         /* of a share of it, by the model */
+        uint64_t refused, gaps;         /* readings refused; gaps booked to unattributed */
 };
 
 #define JK_STATUS_METERS_MAX 16

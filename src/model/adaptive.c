@@ -400,20 +400,15 @@ adaptive_split(struct jk_model *model, const struct jk_sample *sample, size_t i,
                 weigh_by_leading(model, sample, zone, split);
 }
 
-static double
+static struct jk_expectation
 adaptive_expect(const struct jk_model *model, size_t zone)
 {
         const struct learned *learned = find(model, zone);
 
-        return learned && model->can_weigh ? learned->expected_w : NAN;
-}
+        if (!learned || !model->can_weigh)
+                return JK_NO_EXPECTATION;
 
-static double
-adaptive_error(const struct jk_model *model, size_t zone)
-{
-        const struct learned *learned = find(model, zone);
-
-        return learned ? learned->error_pct : NAN;
+        return (struct jk_expectation){ learned->expected_w, learned->error_pct };
 }
 
 const struct jk_model_ops jk_model_adaptive = {
@@ -424,6 +419,5 @@ const struct jk_model_ops jk_model_adaptive = {
         .split = adaptive_split,
         .idle = adaptive_idle,
         .expect = adaptive_expect,
-        .error = adaptive_error,
         .close = adaptive_close,
 };

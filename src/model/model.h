@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <math.h>
 #include <stdbool.h>
 
 #include "base/error.h"
@@ -19,6 +20,15 @@ struct jk_idle_estimate {
         double power_w; /* NaN until the first reading */
         double error_w; /* one standard deviation */
 };
+
+/* What a tick's activity leads a model to expect of a zone. */
+struct jk_expectation {
+        double power_w;   /* NaN: nothing is known yet */
+        double error_pct; /* mean distance of late from what was measured, in percent of that; NaN
+                           */
+};
+
+#define JK_NO_EXPECTATION ((struct jk_expectation){ .power_w = NAN, .error_pct = NAN })
 
 struct jk_split {
         double idle_uj;    /* this tick's idle energy; the ledger clamps it to what there is */
@@ -45,13 +55,9 @@ struct jk_model_ops {
 
         struct jk_idle_estimate (*idle)(const struct jk_model *model, size_t zone);
 
-        /* What the activity of the tick at hand leads the model to expect of the zone, W, by what
-         * it had learned before that tick; NaN: it does not know. May be NULL: it never does. */
-        double (*expect)(const struct jk_model *model, size_t zone);
-
-        /* Mean distance of what was expected from what was measured of late, in percent of what
-         * was measured; NaN: not known. NULL where expect is. */
-        double (*error)(const struct jk_model *model, size_t zone);
+        /* By what it had learned before the tick at hand. NULL: this model never expects anything.
+         */
+        struct jk_expectation (*expect)(const struct jk_model *model, size_t zone);
 
         void (*close)(struct jk_model *model);
 };

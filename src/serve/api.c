@@ -104,6 +104,8 @@ jk_api_zone(struct jk_json *json, const struct jk_snapshot *snapshot,
         jk_json_i64(json, "measured_uj", entry->measured_uj);
         jk_json_double(json, "idle_watts", entry->idle.power_w);
         jk_json_double(json, "idle_error_watts", entry->idle.error_w);
+        jk_json_double(json, "expected_watts", entry->expected.power_w);
+        jk_json_double(json, "expected_error_pct", entry->expected.error_pct);
         jk_json_double(json, "limit_watts", entry->zone.limit_w);
         jk_json_double(json, "max_watts", entry->zone.max_w);
         if (entry->zone.range_uj > 0)

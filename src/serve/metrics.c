@@ -117,6 +117,18 @@ idle_error_of(const struct jk_zone_entry *zone)
 }
 
 static double
+expected_of(const struct jk_zone_entry *zone)
+{
+        return zone->expected.power_w;
+}
+
+static double
+expected_error_of(const struct jk_zone_entry *zone)
+{
+        return zone->expected.error_pct / 100;
+}
+
+static double
 limit_of(const struct jk_zone_entry *zone)
 {
         return zone->zone.limit_w;
@@ -219,6 +231,12 @@ const struct jk_metric jk_metrics[] = {
           "Power of a zone when nothing runs, as learned or known.", .of_zone = idle_of },
         { "joulekeeper_zone_idle_error_watts", JK_METRIC_GAUGE, "watts", "zone",
           "One standard deviation of the idle power.", .of_zone = idle_error_of },
+        { "joulekeeper_zone_expected_watts", JK_METRIC_GAUGE, "watts", "zone",
+          "Power that the model expected of the tick's activity, before it saw the meter.",
+          .of_zone = expected_of },
+        { "joulekeeper_zone_expected_error_ratio", JK_METRIC_GAUGE, "ratio", "zone",
+          "Mean distance of late between expected and measured power, as a part of measured.",
+          .of_zone = expected_error_of },
         { "joulekeeper_zone_limit_watts", JK_METRIC_GAUGE, "watts", "zone",
           "Power limit in force, where the zone has one.", .of_zone = limit_of },
         { "joulekeeper_zone_uncertainty_ratio", JK_METRIC_GAUGE, "ratio", "zone",

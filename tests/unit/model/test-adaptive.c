@@ -169,14 +169,14 @@ it_says_what_it_expects(void **state)
 
         load(f, 1, 1, 1);
         world_step(&f->world, adaptive, f->model);
-        assert_true(isnan(adaptive->expect(f->model, WORLD_PACKAGE)));
+        assert_true(isnan(adaptive->expect(f->model, WORLD_PACKAGE).power_w));
         live(f);
         for (size_t zone = 0; zone < WORLD_ZONES; zone++) {
                 double measured_w = (double)f->world.sample.readings[zone].energy_uj / 1e6;
 
-                assert_true(fabs(adaptive->expect(f->model, zone) / measured_w - 1) < 0.08);
-                assert_true(adaptive->error(f->model, zone) > 0);
-                assert_true(adaptive->error(f->model, zone) < 6);
+                assert_true(fabs(adaptive->expect(f->model, zone).power_w / measured_w - 1) < 0.08);
+                assert_true(adaptive->expect(f->model, zone).error_pct > 0);
+                assert_true(adaptive->expect(f->model, zone).error_pct < 6);
         }
 }
 
@@ -194,7 +194,7 @@ it_expects_without_a_reading(void **state)
                         f->world.sample.readings[zone].flags = 0;
                 adaptive->observe(f->model, &f->world.sample);
         }
-        assert_true(fabs(adaptive->expect(f->model, WORLD_PACKAGE) /
+        assert_true(fabs(adaptive->expect(f->model, WORLD_PACKAGE).power_w /
                                  ((double)f->world.sample.readings[WORLD_PACKAGE].energy_uj / 1e6) -
                          1) < 0.08);
 }
@@ -248,7 +248,7 @@ the_same_ticks_teach_the_same(void **state)
                 adaptive->close(f->model);
                 assert_int_equal(adaptive->open(&f->model, &err), 0);
                 live(f);
-                expected[run] = adaptive->expect(f->model, WORLD_PACKAGE);
+                expected[run] = adaptive->expect(f->model, WORLD_PACKAGE).power_w;
         }
         assert_memory_equal(&expected[0], &expected[1], sizeof expected[0]);
 }
@@ -273,7 +273,7 @@ absurd_ticks_break_nothing(void **state)
                         for (size_t task = 0; task < f->world.n_programs; task++)
                                 assert_true(isfinite(weights[task]) && weights[task] >= 0);
                         assert_true(isfinite(split.idle_uj) && split.uncertainty_pct >= 0);
-                        assert_false(isinf(adaptive->expect(f->model, zone)));
+                        assert_false(isinf(adaptive->expect(f->model, zone).power_w));
                 }
         }
 }
