@@ -20,6 +20,9 @@
 /* Ticks that are nearer than this (squared, in standard deviations) are alike, room or no room. */
 #define ALIKE 0.001
 
+/* To find neighbours anew after the scale has changed, so that no tick waits long. */
+#define DISTANCES_PER_TICK 4096
+
 int
 jk_cells_init(struct jk_cells *cells, size_t capacity, size_t n_coordinates, size_t n_linear,
               size_t n_zones)
@@ -203,6 +206,20 @@ make_room(struct jk_cells *cells, size_t cell, const double *x, const double *y)
         settle(cells, other);
 }
 
+/* Find neighbours by a new scale, for some cells; the others' are by the old one till their turn.
+ */
+static void
+settle_some(struct jk_cells *cells)
+{
+        for (size_t done = 0; done < DISTANCES_PER_TICK && cells->n_settled < cells->n;
+             done += cells->n) {
+                size_t cell = cells->n_settled++;
+
+                cells->nearest[cell] =
+                        find_nearest(cells, x_of(cells, cell), cell, &cells->distance[cell]);
+        }
+}
+
 void
 jk_cells_rescale(struct jk_cells *cells, const double *importance)
 {
@@ -223,9 +240,8 @@ jk_cells_rescale(struct jk_cells *cells, const double *importance)
                                           : 0;
         }
 
-        for (size_t cell = 0; cell < cells->n; cell++)
-                cells->nearest[cell] =
-                        find_nearest(cells, x_of(cells, cell), cell, &cells->distance[cell]);
+        cells->n_settled = 0;
+        settle_some(cells);
 }
 
 /* Often while there is little, and then each time as much again has been seen. */
@@ -257,5 +273,6 @@ jk_cells_add(struct jk_cells *cells, const double *x, const double *y, const dou
 
         cells->n_seen++;
         cells->n_new++;
+        settle_some(cells);
         rescale_when_due(cells, importance);
 }

@@ -32,6 +32,7 @@ struct jk_cells {
         double *centre;   /* [n_coordinates] */
         double *distance; /* [capacity]: squared, to the nearest other cell … */
         size_t *nearest;  /* … which is this */
+        size_t n_settled; /* cells whose neighbour is by the present scale */
         size_t until_rescaled;
 
         size_t n_seen; /* ticks since init */
