@@ -16,7 +16,7 @@ struct jk_engine_options {
         int64_t interval_ns;  /* 10 ms to 60 s */
         const char *meters;   /* as jk_meters_open() takes it; NULL: auto */
         const char *activity; /* "auto", "bpf", "proc"; NULL: auto */
-        const char *model;    /* "auto", "share"; NULL: auto */
+        const char *model;    /* "auto", or a name of jk_model_list; NULL: auto */
         bool counters;        /* use hardware counters where there are any */
         struct jk_ledger_options ledger;
 };

@@ -55,7 +55,8 @@ a_wrong_name_is_answered_with_the_nearest(void **state)
         assert_string_equal(err.message,
                             "'powrcap': there is no such meter; did you mean powercap?");
         assert_int_equal(check("model", "neural", &err), -EINVAL);
-        assert_non_null(strstr(err.message, "there is no such model; there are auto, share"));
+        assert_non_null(strstr(err.message, "there is no such model; there are auto, adaptive, "
+                                            "share"));
         assert_int_equal(check("activity", "bfp", &err), -EINVAL);
         assert_string_equal(err.message, "'bfp': there is no such activity source; did you mean "
                                          "bpf?");

@@ -118,6 +118,8 @@ chaos_start(struct chaos *c, uint64_t seed, struct jk_ledger_options options)
 {
         *c = (struct chaos){ .seed = seed, .next_id = 1 };
         setup(&c->m, options);
+        if (seed % 2) /* both have to stand it */
+                use_model(&c->m, &jk_model_adaptive);
         add_zone(&c->m, "package-0", JK_ZONE_PACKAGE, 0);
         add_zone(&c->m, "core-0", JK_ZONE_CORE, 0);
         add_zone(&c->m, "dram-0", JK_ZONE_DRAM, 0);

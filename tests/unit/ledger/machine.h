@@ -18,6 +18,7 @@ struct machine {
         struct jk_zone_table zones;
         struct jk_sample sample;
         struct jk_ledger *ledger;
+        const struct jk_model_ops *ops;
         struct jk_model *model;
         struct jk_shelf shelf;
         struct jk_instant now;
@@ -51,7 +52,19 @@ setup(struct machine *m, struct jk_ledger_options options)
         m->now = (struct jk_instant){ .monotonic_ns = 1, .boottime_ns = 1 };
         jk_shelf_init(&m->shelf);
         assert_int_equal(jk_ledger_open(&options, &m->ledger, &err), 0);
-        assert_int_equal(jk_model_share.open(&m->model, &err), 0);
+        m->ops = &jk_model_share;
+        assert_int_equal(m->ops->open(&m->model, &err), 0);
+}
+
+/* Another model from the first tick on. */
+static inline void
+use_model(struct machine *m, const struct jk_model_ops *ops)
+{
+        struct jk_error err = { "" };
+
+        m->ops->close(m->model);
+        m->ops = ops;
+        assert_int_equal(m->ops->open(&m->model, &err), 0);
 }
 
 static inline void
@@ -59,7 +72,7 @@ teardown(struct machine *m)
 {
         jk_shelf_destroy(&m->shelf);
         jk_ledger_close(m->ledger);
-        jk_model_share.close(m->model);
+        m->ops->close(m->model);
         jk_sample_free(&m->sample);
 }
 
@@ -130,7 +143,7 @@ end_tick(struct machine *m)
 {
         struct jk_snapshot *snapshot;
 
-        assert_int_equal(jk_ledger_book(m->ledger, &m->sample, &jk_model_share, m->model), 0);
+        assert_int_equal(jk_ledger_book(m->ledger, &m->sample, m->ops, m->model), 0);
         assert_balanced(m);
 
         snapshot = jk_shelf_blank(&m->shelf);

@@ -40,7 +40,7 @@ begin_tick_of_story(struct machine *m, int tick)
 static int
 book(struct machine *m)
 {
-        return jk_ledger_book(m->ledger, &m->sample, &jk_model_share, m->model);
+        return jk_ledger_book(m->ledger, &m->sample, m->ops, m->model);
 }
 
 static void

@@ -129,15 +129,15 @@ assert_same_accounts(const struct jk_snapshot *a, const struct jk_snapshot *b)
 
 /* Book what the reader reads; ends with a snapshot, as run() does. */
 static struct jk_snapshot *
-replay(struct machine *m, struct jk_reader *reader)
+replay(struct machine *m, struct jk_reader *reader, const struct jk_model_ops *ops)
 {
         struct jk_snapshot *snapshot = NULL;
         int r;
 
         setup(m, jk_reader_about(reader)->ledger);
+        use_model(m, ops);
         while ((r = jk_reader_next(reader, &m->sample, &err)) > 0) {
-                assert_int_equal(jk_ledger_book(m->ledger, &m->sample, &jk_model_share, m->model),
-                                 0);
+                assert_int_equal(jk_ledger_book(m->ledger, &m->sample, m->ops, m->model), 0);
                 snapshot = jk_shelf_blank(&m->shelf);
                 assert_int_equal(jk_ledger_publish(m->ledger, &m->sample, NULL, NULL, snapshot), 0);
                 jk_shelf_publish(&m->shelf, snapshot);
@@ -159,7 +159,7 @@ a_replay_equals_the_run(void **state)
 
                 assert_int_equal(jk_recorder_close(recorder, NULL, &err), 0);
                 reader = open_reader();
-                replayed = replay(&again, reader);
+                replayed = replay(&again, reader, c.m.ops);
                 assert_int_equal(jk_reader_ticks(reader), TICKS);
                 assert_false(jk_reader_is_cut(reader));
                 assert_int_equal(replayed->machine_uj, ran->machine_uj);
