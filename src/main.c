@@ -10,9 +10,9 @@
 #include "cmd/command.h"
 
 static const struct jk_command *const commands[] = {
-        &jk_command_stat,   &jk_command_top,    &jk_command_ps,      &jk_command_meters,
-        &jk_command_run,    &jk_command_record, &jk_command_replay,  &jk_command_model,
-        &jk_command_doctor, &jk_command_config, &jk_command_version,
+        &jk_command_stat,       &jk_command_top,    &jk_command_ps,     &jk_command_meters,
+        &jk_command_run,        &jk_command_record, &jk_command_replay, &jk_command_model,
+        &jk_command_smartwatts, &jk_command_doctor, &jk_command_config, &jk_command_version,
 };
 
 static void
@@ -21,7 +21,7 @@ print_help(FILE *out)
         fprintf(out, "usage: joulekeeper COMMAND [OPTION…]\n\n"
                      "Says where every joule of this machine goes.\n\n");
         for (size_t i = 0; i < JK_COUNT(commands); i++)
-                fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+                fprintf(out, "  %-11s %s\n", commands[i]->name, commands[i]->summary);
         fprintf(out, "\njoulekeeper COMMAND --help tells more\n");
 }
 

@@ -49,6 +49,7 @@ extern const struct jk_command jk_command_ps;
 extern const struct jk_command jk_command_record;
 extern const struct jk_command jk_command_replay;
 extern const struct jk_command jk_command_run;
+extern const struct jk_command jk_command_smartwatts;
 extern const struct jk_command jk_command_stat;
 extern const struct jk_command jk_command_top;
 extern const struct jk_command jk_command_version;

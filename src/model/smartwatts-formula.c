@@ -43,6 +43,22 @@ jk_smartwatts_scope_name(enum jk_smartwatts_scope scope)
         return scope_names[scope];
 }
 
+const char *
+jk_smartwatts_problem_text(enum jk_smartwatts_problem problem)
+{
+        static const char *const texts[JK_SMARTWATTS_PROBLEM_MAX] = {
+                [JK_SMARTWATTS_NO_ALL] = "there was no report of target all",
+                [JK_SMARTWATTS_NO_ENERGY] = "the event of the meter was not there",
+                [JK_SMARTWATTS_NO_FREQUENCY] = "APERF and MPERF told no frequency",
+                [JK_SMARTWATTS_LOW_FREQUENCY] = "the frequency was below the base clock",
+                [JK_SMARTWATTS_NO_EVENTS] = "a target had no core events",
+                [JK_SMARTWATTS_EVENTS_CHANGED] = "the core events changed",
+                [JK_SMARTWATTS_TOO_MANY] = "there was too much of something",
+        };
+
+        return texts[problem];
+}
+
 /* ---- options ---- */
 
 /* Names are given their numbers when they are first met, or now. */

@@ -55,6 +55,7 @@ struct jk_smartwatts_sink {
         void *data;
 };
 
+const char *jk_smartwatts_problem_text(enum jk_smartwatts_problem problem);
 const char *jk_smartwatts_scope_name(enum jk_smartwatts_scope scope);
 
 struct jk_smartwatts_formula;
