@@ -3,11 +3,13 @@
  * joulekeeper smartwatts: HWPC reports of PowerAPI's sensor to reports of power, as PowerAPI's
  * smartwatts-formula makes them, with options of the same names.
  */
-#include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
@@ -15,6 +17,7 @@
 #include "cmd/command.h"
 #include "cmd/power-print.h"
 #include "hwpc/reader.h"
+#include "serve/listen.h"
 
 enum { COMPLAINTS_MAX = 3 }; /* of a kind, that are printed; the others are counted */
 
@@ -24,7 +27,8 @@ struct settings {
         double thresholds_w[JK_SMARTWATTS_SCOPE_MAX];
         bool disabled[JK_SMARTWATTS_SCOPE_MAX];
         enum jk_power_form form;
-        const char *file; /* NULL: standard output */
+        const char *file;   /* NULL: standard output */
+        const char *listen; /* NULL: read files */
         bool flush;
 };
 
@@ -54,6 +58,7 @@ static const struct {
         { KIND_SWITCH, AT(flush) },
         { KIND_FORM, AT(form) },
         { KIND_TEXT, AT(file) },
+        { KIND_TEXT, AT(listen) },
 };
 
 static const struct jk_option options[] = {
@@ -75,6 +80,8 @@ static const struct jk_option options[] = {
           "make the reports of the last five times, too, which smartwatts-formula never does" },
         { 0, "output", "FORMAT", "csv or json, a document a line (default csv)" },
         { 'o', "file", "FILE", "write to FILE, which must not be there yet" },
+        { 0, "listen", "ADDR:PORT",
+          "wait for sensors that send their reports there, until stopped by a signal" },
 };
 
 _Static_assert(JK_COUNT(options) == JK_COUNT(settings_rows), "a setting per option");
@@ -166,6 +173,7 @@ struct run {
         struct jk_power_printer printer;
         uint64_t complaints[JK_SMARTWATTS_PROBLEM_MAX];
         uint64_t refused;
+        int stop_fd; /* or -1 */
 };
 
 static void
@@ -212,9 +220,38 @@ ends_with(const char *string, const char *end)
         return length >= end_length && strcmp(string + length - end_length, end) == 0;
 }
 
+/* The signals that end it. */
+static int
+open_signals(struct run *run, struct jk_error *err)
+{
+        sigset_t ours;
+
+        sigemptyset(&ours);
+        sigaddset(&ours, SIGINT);
+        sigaddset(&ours, SIGTERM);
+        sigprocmask(SIG_BLOCK, &ours, NULL);
+        run->stop_fd = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
+        return run->stop_fd < 0 ? jk_fail(err, errno, "signalfd: %m") : 0;
+}
+
+static int
+open_socket(struct run *run, struct jk_error *err)
+{
+        int fd, port, r = open_signals(run, err);
+
+        if (r == 0)
+                r = jk_listen_open(run->settings->listen, &fd, &port, err);
+        if (r < 0)
+                return r;
+        fprintf(stderr, "joulekeeper smartwatts: waiting for sensors at port %d\n", port);
+        return jk_hwpc_tcp_open(fd, run->stop_fd, &run->names, &run->reader, err);
+}
+
 static int
 open_reader(struct run *run, char *const *paths, size_t n, struct jk_error *err)
 {
+        if (run->settings->listen)
+                return open_socket(run, err);
         if (ends_with(paths[0], ".csv"))
                 return jk_hwpc_csv_open((const char *const *)paths, n, &run->names, &run->reader,
                                         err);
@@ -233,6 +270,8 @@ open_output(struct run *run, struct jk_error *err)
         run->printer.file = path ? fopen(path, is_other ? "we" : "wxe") : stdout;
         if (!run->printer.file)
                 return jk_fail(err, errno, "%s: cannot be made: %m", path);
+        if (run->settings->listen) /* whoever reads on reads it now */
+                setvbuf(run->printer.file, NULL, _IOLBF, BUFSIZ);
         return 0;
 }
 
@@ -255,8 +294,8 @@ open_run(struct run *run, char *const *paths, size_t n, struct jk_error *err)
         int r = jk_smartwatts_open(&run->settings->formula, &run->names, &sink, &run->formula, err);
 
         if (r == 0)
-                r = open_reader(run, paths, n, err);
-        return r < 0 ? r : open_output(run, err);
+                r = open_output(run, err);
+        return r < 0 ? r : open_reader(run, paths, n, err);
 }
 
 static void
@@ -267,6 +306,8 @@ close_run(struct run *run)
         jk_hwpc_report_free(&run->report);
         jk_hwpc_names_free(&run->names);
         close_output(run, NULL);
+        if (run->stop_fd >= 0)
+                close(run->stop_fd);
 }
 
 static int
@@ -295,7 +336,8 @@ take_all(struct run *run, struct jk_error *err)
 static int
 run_all(const struct settings *settings, char *const *paths, size_t n)
 {
-        __attribute__((cleanup(close_run))) struct run run = { .settings = settings };
+        __attribute__((cleanup(close_run))) struct run run = { .settings = settings,
+                                                               .stop_fd = -1 };
         struct jk_error err = { "" };
         int r = open_run(&run, paths, n, &err);
 
@@ -310,11 +352,15 @@ run_all(const struct settings *settings, char *const *paths, size_t n)
 }
 
 static int
-check_paths(char *const *paths, int n)
+check_paths(const struct settings *settings, char *const *paths, int n)
 {
-        if (n == 0)
+        if (settings->listen && n > 0)
+                return jk_usage_error(&jk_command_smartwatts, "--listen reads no files: %s",
+                                      paths[0]);
+        if (!settings->listen && n == 0)
                 return jk_usage_error(&jk_command_smartwatts,
-                                      "give CSV files of one set, or a file of JSON lines");
+                                      "give the CSV files of a set, a file of JSON lines, or "
+                                      "--listen");
         for (int i = 1; i < n; i++)
                 if (!ends_with(paths[0], ".csv") || !ends_with(paths[i], ".csv"))
                         return jk_usage_error(&jk_command_smartwatts,
@@ -334,7 +380,7 @@ smartwatts_main(const struct jk_command *command, int argc, char *argv[])
         };
         int first = jk_options_parse(command, options, JK_COUNT(options), argc, argv, set_option,
                                      &settings);
-        int status = first < 0 ? -1 - first : check_paths(argv + first, argc - first);
+        int status = first < 0 ? -1 - first : check_paths(&settings, argv + first, argc - first);
 
         if (first < 0 || status != JK_EXIT_OK)
                 return status;
@@ -344,12 +390,15 @@ smartwatts_main(const struct jk_command *command, int argc, char *argv[])
 
 const struct jk_command jk_command_smartwatts = {
         .name = "smartwatts",
-        .arguments = "[OPTION…] FILE.csv… | FILE | -",
+        .arguments = "[OPTION…] CSV… | FILE | --listen ADDR:PORT",
         .summary = "estimate power from HWPC reports as PowerAPI's SmartWatts does",
         .main = smartwatts_main,
-        .details = "Reads the CSV files of one recording of hwpc-sensor (core.csv msr.csv "
-                   "rapl.csv), or JSON as it sends it, a document a line; - is standard input.\n\n"
-                   "Exit status: 0, 1 if it did not work or something was refused, 2 wrong "
-                   "usage.\n\nExample:\n"
-                   "  joulekeeper smartwatts --cpu-base-freq 1900 core.csv msr.csv rapl.csv\n",
+        .details = "Reads the CSV files of a recording of hwpc-sensor (core.csv msr.csv rapl.csv), "
+                   "or JSON as it sends it, a document a line; - is standard input.\n"
+                   "\n"
+                   "exit status:\n"
+                   "  0  all of it was read\n"
+                   "  1  something could not be read, and stderr says what and where; what could "
+                   "be is estimated\n"
+                   "  2  wrong usage",
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Readers of HWPC reports as PowerAPI's sensor writes them: a set of CSV files, a group of events
- * each; and JSON, a document a line.
+ * each; and JSON, a document a line, from a file or as the sensor sends it over TCP.
  *
  * Nothing is half-taken. What is wrong in a JSON document refuses that document, and reading goes
  * on with the next. What is wrong in a CSV file ends the reading, without the tick that was being
@@ -35,6 +35,13 @@ int jk_hwpc_csv_open_stream(FILE *stream, const char *name, struct jk_hwpc_names
 /* Open a file of documents, "-" for standard input. */
 int jk_hwpc_json_open(const char *path, struct jk_hwpc_names *names,
                       struct jk_hwpc_reader **ret_reader, struct jk_error *err);
+
+/* Wait for sensors to connect to a socket that listens, and take documents from all of them at
+ * once, in the order they come, from 64 at a time; the others wait until one hangs up. What is
+ * refused is that document. The end is when stop_fd (a signalfd, an eventfd) can be read. The
+ * socket becomes the reader's, also where this fails. */
+int jk_hwpc_tcp_open(int listen_fd, int stop_fd, struct jk_hwpc_names *names,
+                     struct jk_hwpc_reader **ret_reader, struct jk_error *err);
 
 /* The next report: 1; 0 at the end; -EBADMSG for what is refused (call again: see above); another
  * negative errno if reading failed. With a message that names file and line. */
