@@ -335,6 +335,50 @@ targets_add_up_to_the_model_and_their_ratios_to_one(void **state)
         bench_close(&bench);
 }
 
+/* A defect of the program that its users have to find here, too: idle power becomes a part of the
+ * weights while little is counted, and then much is. */
+static void
+load_after_a_steady_idle_time_is_far_overestimated(void **state)
+{
+        struct bench bench;
+
+        (void)state;
+        assert_int_equal(bench_open(&bench, cpu_options()), 0);
+        for (int64_t second = 1; second <= 80; second++) {
+                uint64_t cycles = second <= 60 ? 10000000 + (uint64_t)(second % 7) * 10000
+                                               : 5000000000 + (uint64_t)second;
+
+                assert_int_equal(bench_target(&bench, second, 0, "/a", cycles), 0);
+                assert_int_equal(bench_machine(&bench, second, 0, second <= 60 ? 12 : 50, 2000), 0);
+        }
+        assert_true(fabs(bench_find(&bench, 60, "global", 0)->power_w - 12) < 1);
+        assert_true(bench_find(&bench, 61, "global", 0)->power_w > 1000);
+        print_message("# of 50 W: %.0f W\n", bench_find(&bench, 61, "global", 0)->power_w);
+        bench_close(&bench);
+}
+
+/* Another one: each layer wants ten samples of its own. */
+static void
+changing_frequencies_leave_much_without_estimate(void **state)
+{
+        struct bench bench;
+        uint64_t seed = 1;
+        unsigned without = 0;
+
+        (void)state;
+        assert_int_equal(bench_open(&bench, cpu_options()), 0);
+        for (int64_t second = 1; second <= 600; second++) {
+                seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+                feed(&bench, second, 0, 1200 + (int)(seed >> 40) % 2000);
+        }
+        assert_int_equal(jk_smartwatts_flush(bench.formula), 0);
+        for (int64_t second = 1; second <= 600; second++)
+                without += !bench_find(&bench, second, "global", 0);
+        print_message("# without estimate: %u of 600 s\n", without);
+        assert_true(without >= 200); /* 20 layers, 10 each */
+        bench_close(&bench);
+}
+
 static void
 options_that_cannot_be_are_refused(void **state)
 {
@@ -404,6 +448,8 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(other_core_events_begin_anew),
         cmocka_unit_test(a_target_without_core_events_is_left_out),
         cmocka_unit_test(targets_add_up_to_the_model_and_their_ratios_to_one),
+        cmocka_unit_test(load_after_a_steady_idle_time_is_far_overestimated),
+        cmocka_unit_test(changing_frequencies_leave_much_without_estimate),
         cmocka_unit_test(options_that_cannot_be_are_refused),
         cmocka_unit_test(running_out_of_memory_is_said_and_leaks_nothing),
 };
