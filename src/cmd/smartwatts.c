@@ -174,6 +174,8 @@ struct run {
         uint64_t complaints[JK_SMARTWATTS_PROBLEM_MAX];
         uint64_t refused;
         int stop_fd; /* or -1 */
+        int port;    /* that sensors may connect to; or 0 */
+        bool is_live;
 };
 
 static void
@@ -237,19 +239,19 @@ open_signals(struct run *run, struct jk_error *err)
 static int
 open_socket(struct run *run, struct jk_error *err)
 {
-        int fd, port, r = open_signals(run, err);
+        int fd, r = open_signals(run, err);
 
         if (r == 0)
-                r = jk_listen_open(run->settings->listen, &fd, &port, err);
+                r = jk_listen_open(run->settings->listen, &fd, &run->port, err);
         if (r < 0)
                 return r;
-        fprintf(stderr, "joulekeeper smartwatts: waiting for sensors at port %d\n", port);
         return jk_hwpc_tcp_open(fd, run->stop_fd, &run->names, &run->reader, err);
 }
 
 static int
 open_reader(struct run *run, char *const *paths, size_t n, struct jk_error *err)
 {
+        run->is_live = run->settings->listen || strcmp(paths[0], "-") == 0;
         if (run->settings->listen)
                 return open_socket(run, err);
         if (ends_with(paths[0], ".csv"))
@@ -270,7 +272,7 @@ open_output(struct run *run, struct jk_error *err)
         run->printer.file = path ? fopen(path, is_other ? "we" : "wxe") : stdout;
         if (!run->printer.file)
                 return jk_fail(err, errno, "%s: cannot be made: %m", path);
-        if (run->settings->listen) /* whoever reads on reads it now */
+        if (run->is_live) /* whoever reads on reads it now */
                 setvbuf(run->printer.file, NULL, _IOLBF, BUFSIZ);
         return 0;
 }
@@ -294,8 +296,8 @@ open_run(struct run *run, char *const *paths, size_t n, struct jk_error *err)
         int r = jk_smartwatts_open(&run->settings->formula, &run->names, &sink, &run->formula, err);
 
         if (r == 0)
-                r = open_output(run, err);
-        return r < 0 ? r : open_reader(run, paths, n, err);
+                r = open_reader(run, paths, n, err);
+        return r < 0 ? r : open_output(run, err);
 }
 
 static void
@@ -315,6 +317,9 @@ take_all(struct run *run, struct jk_error *err)
 {
         int r;
 
+        if (run->port)
+                fprintf(stderr, "joulekeeper smartwatts: waiting for sensors at port %d\n",
+                        run->port);
         jk_power_print_titles(&run->printer);
         while ((r = jk_hwpc_read(run->reader, &run->report, err)) != 0) {
                 if (r == -EBADMSG) {

@@ -346,7 +346,7 @@ static int
 take_group(const struct reader *reader, struct file *file, struct jk_error *err)
 {
         const char *slash = strrchr(file->lines.name, '/');
-        const char *stem = slash ? slash + 1 : file->lines.name, *dot = strstr(stem, ".csv");
+        const char *stem = slash ? slash + 1 : file->lines.name, *dot = strrchr(stem, '.');
         jk_autofree char *name = strndup(stem, dot ? (size_t)(dot - stem) : strlen(stem));
         int group = name ? jk_hwpc_names_id(reader->names, name) : -ENOMEM;
 

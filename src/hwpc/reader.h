@@ -23,7 +23,7 @@ enum {
 
 struct jk_hwpc_reader;
 
-/* Open the files of a set. A file's group is its name without folder and ".csv". Times may not go
+/* Open the files of a set. A file's group is its name without folder and ending. Times may not go
  * back within a file. The names must outlive the reader. */
 int jk_hwpc_csv_open(const char *const *paths, size_t n, struct jk_hwpc_names *names,
                      struct jk_hwpc_reader **ret_reader, struct jk_error *err);
