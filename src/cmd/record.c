@@ -370,7 +370,7 @@ record_main(const struct jk_command *command, int argc, char *argv[])
 const struct jk_command jk_command_record = {
         .name = "record",
         .arguments = "-o FILE [OPTION…] [-- COMMAND…]",
-        .summary = "samples to a file, for replay: while COMMAND runs, or until stopped",
+        .summary = "samples to a file for replay, while COMMAND runs or until stopped",
         .main = record_main,
         .details = "exit status:\n"
                    "  COMMAND's; without one 0\n"
