@@ -95,15 +95,13 @@ bench_value(struct bench *bench, const char *event, uint64_t count)
         return id < 0 ? id : jk_hwpc_report_add_value(&bench->report, (uint32_t)id, count);
 }
 
-/* The machine, of one socket and two CPUs, at a power in the period of 1 s and at a frequency (base
- * 2,000 MHz). A frequency below 0: MPERF is 0. */
+/* What the machine says of a socket with two CPUs, at a power in the period of 1 s and at a
+ * frequency (base 2,000 MHz). A frequency below 0: MPERF is 0. */
 static inline int
-bench_machine(struct bench *bench, int64_t second, uint32_t socket, double power_w, int mhz)
+bench_machine_rows(struct bench *bench, uint32_t socket, double power_w, int mhz)
 {
-        int r = jk_hwpc_report_begin(&bench->report, 1000 * second, "s", "all");
+        int r = bench_row(bench, "rapl", socket, 3);
 
-        if (r == 0)
-                r = bench_row(bench, "rapl", socket, 3);
         if (r == 0)
                 r = bench_value(bench, "RAPL_ENERGY_PKG", (uint64_t)(power_w * 4294967296.0));
         for (uint32_t cpu = 0; cpu < 2 && r == 0; cpu++) {
@@ -113,15 +111,14 @@ bench_machine(struct bench *bench, int64_t second, uint32_t socket, double power
                 if (r == 0)
                         r = bench_value(bench, "MPERF", mhz < 0 ? 0 : 2000 * 500);
         }
-        return r < 0 ? r : jk_smartwatts_take(bench->formula, &bench->report);
+        return r;
 }
 
-/* A target that used cycles on two CPUs of a socket, and missed the caches now and then. */
+/* What a target used on two CPUs of a socket: cycles, and the caches missed now and then. */
 static inline int
-bench_target(struct bench *bench, int64_t second, uint32_t socket, const char *target,
-             uint64_t cycles)
+bench_target_rows(struct bench *bench, uint32_t socket, uint64_t cycles)
 {
-        int r = jk_hwpc_report_begin(&bench->report, 1000 * second, "s", target);
+        int r = 0;
 
         for (uint32_t cpu = 0; cpu < 2 && r == 0; cpu++) {
                 r = bench_row(bench, "core", socket, cpu);
@@ -132,7 +129,40 @@ bench_target(struct bench *bench, int64_t second, uint32_t socket, const char *t
                 if (r == 0)
                         r = bench_value(bench, "time_enabled", 1000000000);
         }
-        return r < 0 ? r : jk_smartwatts_take(bench->formula, &bench->report);
+        return r;
+}
+
+static inline int
+bench_begin(struct bench *bench, int64_t second, const char *target)
+{
+        return jk_hwpc_report_begin(&bench->report, 1000 * second, "s", target);
+}
+
+static inline int
+bench_take(struct bench *bench)
+{
+        return jk_smartwatts_take(bench->formula, &bench->report);
+}
+
+static inline int
+bench_machine(struct bench *bench, int64_t second, uint32_t socket, double power_w, int mhz)
+{
+        int r = bench_begin(bench, second, "all");
+
+        if (r == 0)
+                r = bench_machine_rows(bench, socket, power_w, mhz);
+        return r < 0 ? r : bench_take(bench);
+}
+
+static inline int
+bench_target(struct bench *bench, int64_t second, uint32_t socket, const char *target,
+             uint64_t cycles)
+{
+        int r = bench_begin(bench, second, target);
+
+        if (r == 0)
+                r = bench_target_rows(bench, socket, cycles);
+        return r < 0 ? r : bench_take(bench);
 }
 
 /* ---- what came out ---- */

@@ -172,25 +172,52 @@ each_socket_is_estimated_as_if_it_were_alone(void **state)
         bench_close(&alone);
 }
 
+/* Of socket 1 in the same reports as socket 0, or in reports of its own. */
+static void
+feed_two(struct bench *bench, int64_t second, bool joined)
+{
+        static const char *const targets[] = { "/a", "/b" };
+
+        for (size_t i = 0; i < JK_COUNT(targets); i++) {
+                assert_int_equal(bench_begin(bench, second, targets[i]), 0);
+                for (uint32_t socket = 0; socket < 2; socket++) {
+                        uint64_t cycles = load_of(second + (int64_t)(7 * i + 3 * socket));
+
+                        assert_int_equal(bench_target_rows(bench, socket, cycles), 0);
+                        if (!joined && socket == 0) {
+                                assert_int_equal(bench_take(bench), 0);
+                                assert_int_equal(bench_begin(bench, second, targets[i]), 0);
+                        }
+                }
+                assert_int_equal(bench_take(bench), 0);
+        }
+        assert_int_equal(bench_begin(bench, second, "all"), 0);
+        assert_int_equal(bench_machine_rows(bench, 0, 30 + (double)(second % 9), 2000), 0);
+        assert_int_equal(bench_machine_rows(bench, 1, 17, 2300), 0);
+        assert_int_equal(bench_take(bench), 0);
+}
+
 static void
 one_report_of_two_sockets_counts_for_each_its_own(void **state)
 {
-        struct bench bench;
+        struct bench joined, apart;
 
         (void)state;
-        assert_int_equal(bench_open(&bench, cpu_options()), 0);
-        for (int64_t second = 1; second <= 6; second++) {
-                assert_int_equal(bench_target(&bench, second, 0, "/a", 1000), 0);
-                assert_int_equal(bench_machine(&bench, second, 0, 30, 2000), 0);
-                /* now the machine again, both sockets in one */
-                assert_int_equal(bench_row(&bench, "rapl", 1, 9), 0);
-                assert_int_equal(bench_value(&bench, "RAPL_ENERGY_PKG", UINT64_C(17) << 32), 0);
-                assert_int_equal(jk_smartwatts_take(bench.formula, &bench.report), 0);
-                assert_int_equal(bench_target(&bench, second, 1, "/a", 1000), 0);
+        assert_int_equal(bench_open(&joined, cpu_options()), 0);
+        assert_int_equal(bench_open(&apart, cpu_options()), 0);
+        for (int64_t second = 1; second <= 20; second++) {
+                feed_two(&joined, second, true);
+                feed_two(&apart, second, false);
         }
-        assert_true(bench_find(&bench, 1, "rapl", 0)->power_w == 30);
-        assert_true(bench_find(&bench, 1, "rapl", 1)->power_w == 17);
-        bench_close(&bench);
+        assert_true(bench_find(&joined, 2, "rapl", 0)->power_w == 32);
+        assert_true(bench_find(&joined, 2, "rapl", 1)->power_w == 17);
+        assert_non_null(bench_find(&joined, 15, "/b", 1));
+        assert_int_equal(joined.n_powers, apart.n_powers);
+        for (size_t i = 0; i < apart.n_powers; i++)
+                assert_true(bench_find_same(&joined, &apart.powers[i])->power_w ==
+                            apart.powers[i].power_w);
+        bench_close(&joined);
+        bench_close(&apart);
 }
 
 static void
