@@ -239,7 +239,7 @@ open_signals(struct run *run, struct jk_error *err)
 static int
 open_socket(struct run *run, struct jk_error *err)
 {
-        int fd, r = open_signals(run, err);
+        int fd = -1, r = open_signals(run, err);
 
         if (r == 0)
                 r = jk_listen_open(run->settings->listen, &fd, &run->port, err);

@@ -62,9 +62,10 @@ bench_complain(void *data, enum jk_smartwatts_problem problem, const char *messa
 static inline int
 bench_open(struct bench *bench, const struct jk_smartwatts_options *options)
 {
-        const struct jk_smartwatts_sink sink = { bench_power, bench_complain, bench };
+        struct jk_smartwatts_sink sink = { bench_power, bench_complain, NULL };
 
         *bench = (struct bench){ 0 };
+        sink.data = bench;
         return jk_smartwatts_open(options, &bench->names, &sink, &bench->formula, NULL);
 }
 
