@@ -4,6 +4,7 @@
  */
 #include "cmd/power-print.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,7 +86,7 @@ jk_power_print_titles(struct jk_power_printer *printer)
 {
         if (!printer->has_begun && printer->form == JK_POWER_CSV &&
             fputs("timestamp,sensor,target,power,socket,formula,ratio,scope\n", printer->file) < 0)
-                printer->has_failed = true;
+                printer->error = errno;
         printer->has_begun = true;
 }
 
@@ -100,6 +101,8 @@ jk_power_print(struct jk_power_printer *printer, const struct jk_smartwatts_powe
                 csv_row(line, power);
         else
                 json_document(line, power);
-        if (line->failed || fwrite(line->data, 1, line->length, printer->file) != line->length)
-                printer->has_failed = true;
+        if (line->failed)
+                printer->error = ENOMEM;
+        else if (fwrite(line->data, 1, line->length, printer->file) != line->length)
+                printer->error = errno;
 }

@@ -15,7 +15,7 @@ struct jk_power_printer {
         enum jk_power_form form;
         struct jk_text line; /* again and again */
         bool has_begun;
-        bool has_failed; /* memory or the file */
+        int error; /* the errno of what was not printed; 0: all was */
 };
 
 /* The titles of the columns, also if nothing follows; nothing in JSON. */

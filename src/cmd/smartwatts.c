@@ -278,15 +278,23 @@ open_output(struct run *run, struct jk_error *err)
 }
 
 static int
+fail_output(const struct run *run, int code, struct jk_error *err)
+{
+        return jk_fail(err, code, "%s: cannot be written: %m",
+                       run->settings->file ? run->settings->file : "standard output");
+}
+
+static int
 close_output(struct run *run, struct jk_error *err)
 {
-        bool failed = run->printer.has_failed;
+        FILE *file = run->printer.file;
+        int code = run->printer.error;
 
         jk_text_free(&run->printer.line);
-        if (run->printer.file && run->printer.file != stdout)
-                failed |= fclose(run->printer.file) != 0;
         run->printer.file = NULL;
-        return failed ? jk_fail(err, EIO, "the output cannot be written whole") : 0;
+        if (file && file != stdout && fclose(file) != 0 && code == 0)
+                code = errno;
+        return code ? fail_output(run, code, err) : 0;
 }
 
 static int
@@ -331,6 +339,8 @@ take_all(struct run *run, struct jk_error *err)
                         return r;
                 if (jk_smartwatts_take(run->formula, &run->report) < 0)
                         return jk_fail(err, ENOMEM, "out of memory");
+                if (run->printer.error)
+                        return fail_output(run, run->printer.error, err);
         }
         if (run->settings->flush && jk_smartwatts_flush(run->formula) < 0)
                 return jk_fail(err, ENOMEM, "out of memory");

@@ -153,7 +153,8 @@ def output_goes_to_a_file_that_is_new_and_is_whole():
         answer = estimate("-o", file, "-", input=lines())
         assert not answer.stdout and powers(file.read_text(encoding="utf-8")), answer
         assert "File exists" in estimate("-o", file, "-", input=lines(), status=1).stderr
-        assert "cannot be written" in estimate("-o", "/dev/full", "-", input=lines(), status=1).stderr
+        full = estimate("-o", "/dev/full", "-", input=lines(), status=1).stderr
+        assert "/dev/full: cannot be written: No space left" in full, full
 
 
 # ---- live ----
