@@ -10,9 +10,10 @@
 #include "cmd/command.h"
 
 static const struct jk_command *const commands[] = {
-        &jk_command_stat,       &jk_command_top,    &jk_command_ps,     &jk_command_meters,
-        &jk_command_run,        &jk_command_record, &jk_command_replay, &jk_command_model,
-        &jk_command_smartwatts, &jk_command_doctor, &jk_command_config, &jk_command_version,
+        &jk_command_stat,    &jk_command_top,        &jk_command_ps,     &jk_command_meters,
+        &jk_command_run,     &jk_command_record,     &jk_command_replay, &jk_command_import,
+        &jk_command_model,   &jk_command_smartwatts, &jk_command_doctor, &jk_command_config,
+        &jk_command_version,
 };
 
 static void

@@ -43,6 +43,7 @@ int jk_usage_error(const struct jk_command *command, const char *format, ...)
 
 extern const struct jk_command jk_command_config;
 extern const struct jk_command jk_command_doctor;
+extern const struct jk_command jk_command_import;
 extern const struct jk_command jk_command_meters;
 extern const struct jk_command jk_command_model;
 extern const struct jk_command jk_command_ps;

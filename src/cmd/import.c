@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * joulekeeper import: other people's measurements as a recording, which `replay` books.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "cmd/command.h"
+#include "engine/engine.h"
+#include "import/table.h"
+#include "import/ticks.h"
+#include "record/recording.h"
+
+struct import_options {
+        const char *mapping, *format, *output;
+        bool skip_bad;
+};
+
+static const struct jk_option options[] = {
+        { 'o', "output", "FILE",
+          "write the recording to FILE, which must not be there yet; - is standard output" },
+        { 'm', "mapping", "NAME",
+          "what the columns mean: a mapping's name, or a file of your own" },
+        { 'f', "format", "NAME", "what the files are: csv (default; needs --mapping)" },
+        { 0, "skip-bad", NULL, "leave out rows and values that cannot be, and count them" },
+};
+
+static int
+set_option(const struct jk_option *option, const char *value, void *data)
+{
+        struct import_options *given = data;
+
+        switch (option->letter) {
+        case 'o':
+                given->output = value;
+                return 0;
+        case 'm':
+                given->mapping = value;
+                return 0;
+        case 'f':
+                given->format = value;
+                return 0;
+        default:
+                given->skip_bad = true;
+                return 0;
+        }
+}
+
+/* ---- reading ---- */
+
+/* What is imported, and what a recording of it says of itself. */
+struct import {
+        const struct import_options *given;
+        char **paths; /* NULL-terminated */
+        struct jk_observations seen;
+        struct jk_about about;
+};
+
+/* A function for each file in turn. "-" is standard input. */
+static int
+for_each_file(const struct import *import,
+              int (*read)(void *data, FILE *file, const char *name, struct jk_error *err),
+              void *data, struct jk_error *err)
+{
+        int r = 0;
+
+        for (char **path = import->paths; r == 0 && *path; path++) {
+                bool is_stdin = strcmp(*path, "-") == 0;
+                jk_autofclose FILE *opened = is_stdin ? NULL : fopen(*path, "re");
+
+                if (!opened && !is_stdin)
+                        return jk_fail(err, errno, "%s: cannot be read: %m", *path);
+                r = read(data, is_stdin ? stdin : opened, is_stdin ? "standard input" : *path, err);
+        }
+        return r;
+}
+
+static int
+read_table(void *data, FILE *file, const char *name, struct jk_error *err)
+{
+        return jk_tables_read(data, file, name, err);
+}
+
+static int
+read_tables(struct import *import, struct jk_error *err)
+{
+        jk_automapping struct jk_mapping mapping = { 0 };
+        struct jk_tables *tables = NULL;
+        int r = jk_mapping_load(import->given->mapping, &mapping, err);
+
+        if (r == 0)
+                r = jk_tables_open(&mapping, &import->seen, &tables, err);
+        if (r == 0)
+                r = for_each_file(import, read_table, tables, err);
+        jk_tables_close(tables);
+        if (r == 0 && mapping.cpu)
+                snprintf(import->about.cpu, sizeof import->about.cpu, "%s", mapping.cpu);
+        return r;
+}
+
+static const struct format {
+        const char *name;
+        bool mapped; /* by a mapping */
+        int (*read)(struct import *import, struct jk_error *err);
+} formats[] = {
+        { "csv", true, read_tables },
+};
+
+/* ---- writing ---- */
+
+static void
+take_sample(void *data, const struct jk_sample *sample)
+{
+        jk_recorder_wait(data);
+        jk_recorder_take(data, sample, NULL, NULL);
+}
+
+static void
+describe(struct import *import)
+{
+        static const struct jk_engine_options defaults = JK_ENGINE_DEFAULTS;
+        struct jk_about *about = &import->about;
+
+        snprintf(about->program, sizeof about->program, "joulekeeper " JK_VERSION);
+        snprintf(about->activity, sizeof about->activity, "import");
+        snprintf(about->model, sizeof about->model, "auto");
+        about->interval_ns = jk_ticks_interval_ns(&import->seen);
+        about->ledger = defaults.ledger;
+}
+
+static void
+report(const struct import *import, const struct jk_recorder_report *written)
+{
+        const struct jk_observations *seen = &import->seen;
+
+        if (seen->n_bad > 0)
+                fprintf(stderr, "joulekeeper import: %zu left out; the first: %s\n", seen->n_bad,
+                        seen->first_bad.message);
+        if (strcmp(import->given->output, "-") != 0)
+                fprintf(stderr,
+                        "joulekeeper import: %s: %llu ticks of %zu tasks and %zu zones, %llu "
+                        "bytes\n",
+                        import->given->output, (unsigned long long)written->ticks, seen->n_tasks,
+                        seen->zones.count, (unsigned long long)written->bytes);
+}
+
+static int
+write_recording(struct import *import, struct jk_error *err)
+{
+        struct jk_recording_place place = { .file = import->given->output };
+        struct jk_recorder_report written;
+        struct jk_recorder *recorder;
+        int r;
+
+        if (import->seen.n_items == 0)
+                return jk_fail(err, ENODATA, "there is nothing to import in %s%s", import->paths[0],
+                               import->paths[1] ? " and the others" : "");
+        jk_ticks_sort(&import->seen);
+        describe(import);
+        r = jk_recorder_open(&place, &import->about, NULL, &recorder, err);
+        if (r < 0)
+                return r;
+        r = jk_ticks_convert(&import->seen, take_sample, recorder, err);
+        if (r < 0) {
+                jk_recorder_abandon(recorder);
+                return r;
+        }
+        r = jk_recorder_close(recorder, &written, err);
+        if (r == 0)
+                report(import, &written);
+        return r;
+}
+
+/* ---- the command ---- */
+
+static const struct format *
+find_format(const char *name)
+{
+        for (size_t i = 0; i < JK_COUNT(formats); i++)
+                if (strcmp(formats[i].name, name ? name : formats[0].name) == 0)
+                        return &formats[i];
+        return NULL;
+}
+
+static int
+check(const struct jk_command *command, const struct import_options *given,
+      const struct format *format)
+{
+        if (!format)
+                return jk_usage_error(command, "--format %s: there are csv and perf-stat",
+                                      given->format);
+        if (!given->output)
+                return jk_usage_error(command, "say where to: --output FILE");
+        if (format->mapped && !given->mapping)
+                return jk_usage_error(command, "say what the columns mean: --mapping NAME");
+        if (!format->mapped && given->mapping)
+                return jk_usage_error(command, "--mapping: the format %s needs none", format->name);
+        return 0;
+}
+
+static int
+import_main(const struct jk_command *command, int argc, char *argv[])
+{
+        struct import_options given = { 0 };
+        struct import import = { .given = &given };
+        const struct format *format;
+        struct jk_error err = { "" };
+        int first, r;
+
+        first = jk_options_parse(command, options, JK_COUNT(options), argc, argv, set_option,
+                                 &given);
+        if (first < 0)
+                return -1 - first;
+        format = find_format(given.format);
+        r = check(command, &given, format);
+        if (r != 0)
+                return r;
+        if (!argv[first])
+                return jk_usage_error(command, "name the files to import, or - for standard input");
+
+        import.paths = argv + first;
+        import.seen.skip_bad = given.skip_bad;
+        r = format->read(&import, &err);
+        if (r == 0)
+                r = write_recording(&import, &err);
+        jk_observations_free(&import.seen);
+        if (r == 0)
+                return JK_EXIT_OK;
+        fprintf(stderr, "joulekeeper import: %s\n", err.message);
+        return JK_EXIT_FAILURE;
+}
+
+const struct jk_command jk_command_import = {
+        .name = "import",
+        .arguments = "-o FILE [OPTION…] FILE…",
+        .summary = "other programs' measurements as a recording, for replay",
+        .main = import_main,
+        .details =
+                "Several files are joined by their times. `zcat FILE.gz | joulekeeper import … -` "
+                "reads what is\ncompressed. docs/import.md tells of mappings.\n"
+                "\n"
+                "exit status:\n"
+                "  0  all was imported, or all but what --skip-bad left out\n"
+                "  1  something cannot be read or cannot be true; no recording is left\n",
+};
