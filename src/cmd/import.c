@@ -9,12 +9,14 @@
 #include "base/cleanup.h"
 #include "cmd/command.h"
 #include "engine/engine.h"
+#include "import/perf-stat.h"
 #include "import/table.h"
 #include "import/ticks.h"
 #include "record/recording.h"
 
 struct import_options {
         const char *mapping, *format, *output;
+        char separator; /* 0: the mapping's, or a comma */
         bool skip_bad;
 };
 
@@ -23,9 +25,21 @@ static const struct jk_option options[] = {
           "write the recording to FILE, which must not be there yet; - is standard output" },
         { 'm', "mapping", "NAME",
           "what the columns mean: a mapping's name, or a file of your own" },
-        { 'f', "format", "NAME", "what the files are: csv (default; needs --mapping)" },
+        { 'f', "format", "NAME",
+          "what the files are: csv (default; needs --mapping) or perf-stat" },
+        { 's', "separator", "CHAR", "what stands between two fields, if not what is usual" },
         { 0, "skip-bad", NULL, "leave out rows and values that cannot be, and count them" },
 };
+
+static int
+set_separator(struct import_options *given, const char *value)
+{
+        if (value[0] == '\0' || value[1] != '\0' || strchr("\"\r\n", value[0]))
+                return jk_usage_error(&jk_command_import,
+                                      "--separator '%s': give one character, such as ';'", value);
+        given->separator = value[0];
+        return 0;
+}
 
 static int
 set_option(const struct jk_option *option, const char *value, void *data)
@@ -42,6 +56,8 @@ set_option(const struct jk_option *option, const char *value, void *data)
         case 'f':
                 given->format = value;
                 return 0;
+        case 's':
+                return set_separator(given, value);
         default:
                 given->skip_bad = true;
                 return 0;
@@ -90,6 +106,8 @@ read_tables(struct import *import, struct jk_error *err)
         struct jk_tables *tables = NULL;
         int r = jk_mapping_load(import->given->mapping, &mapping, err);
 
+        if (import->given->separator)
+                mapping.separator = import->given->separator;
         if (r == 0)
                 r = jk_tables_open(&mapping, &import->seen, &tables, err);
         if (r == 0)
@@ -100,12 +118,28 @@ read_tables(struct import *import, struct jk_error *err)
         return r;
 }
 
+static int
+read_perf_stat(void *data, FILE *file, const char *name, struct jk_error *err)
+{
+        struct import *import = data;
+        char separator = import->given->separator ? import->given->separator : ',';
+
+        return jk_perf_stat_read(&import->seen, file, name, separator, err);
+}
+
+static int
+read_perf_stats(struct import *import, struct jk_error *err)
+{
+        return for_each_file(import, read_perf_stat, import, err);
+}
+
 static const struct format {
         const char *name;
         bool mapped; /* by a mapping */
         int (*read)(struct import *import, struct jk_error *err);
 } formats[] = {
         { "csv", true, read_tables },
+        { "perf-stat", false, read_perf_stats },
 };
 
 /* ---- writing ---- */
