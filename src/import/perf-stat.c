@@ -10,7 +10,7 @@
 #include "import/perf-stat.h"
 
 #include <ctype.h>
-#include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -369,6 +369,16 @@ tells_nothing(const struct feature_event *event, const struct line *line)
         return event->feature == JK_FEATURE_CPU && of_machine;
 }
 
+/* perf counts a cgroup or thread only while it runs: one that did not is "not counted", and is left
+ * out of the tick as a task that did nothing. */
+static bool
+did_nothing(const struct line *line)
+{
+        bool of_task = line->cgroup || (line->where && !is_part_of_machine(line->where));
+
+        return of_task && strcmp(line->value, "<not counted>") == 0;
+}
+
 static int
 take_count(struct perf *perf, const struct feature_event *event, const struct line *line)
 {
@@ -377,7 +387,8 @@ take_count(struct perf *perf, const struct feature_event *event, const struct li
         double scale;
         int r;
 
-        if (tells_nothing(event, line))
+        perf->seen->streams[perf->stream].has_tasks = true;
+        if (tells_nothing(event, line) || did_nothing(line))
                 return 0;
         r = find_scale(perf, event, line, &scale);
         if (r < 0)
