@@ -130,7 +130,7 @@ take_apart(const struct perf *perf, struct line *ret_line)
                 line.where = *at++;
                 at += is_aggregate(line.where);
         }
-        if (end - at < 3)
+        if (end - at < 3 || !is_value(*at))
                 return false;
         line.value = *at++;
         line.unit = *at++;
@@ -387,8 +387,10 @@ take_count(struct perf *perf, const struct feature_event *event, const struct li
         double scale;
         int r;
 
+        if (tells_nothing(event, line))
+                return 0;
         perf->seen->streams[perf->stream].has_tasks = true;
-        if (tells_nothing(event, line) || did_nothing(line))
+        if (did_nothing(line))
                 return 0;
         r = find_scale(perf, event, line, &scale);
         if (r < 0)
@@ -486,7 +488,7 @@ take_line(struct perf *perf)
         if (r < 0)
                 return r;
         if (!take_apart(perf, &line))
-                return refuse(perf, "is no line of perf stat -x; is the separator right?");
+                return refuse(perf, "is no line of perf stat -I TIME -x,; is the separator right?");
         if (is_numeric(line.unit))
                 return refuse(perf,
                               "has numbers with a comma; run perf with LC_ALL=C, or with -x\\; "
