@@ -336,6 +336,16 @@ take_value(const struct reading *reading, size_t i, struct jk_observation *obser
         return r;
 }
 
+/* As many as the first line, or one more that is empty, after a separator at the end. */
+static bool
+has_all_fields(const struct reading *reading)
+{
+        const struct jk_csv *csv = reading->csv;
+
+        return csv->n_fields == reading->n_fields || (csv->n_fields == reading->n_fields + 1 &&
+                                                      csv->fields[reading->n_fields][0] == '\0');
+}
+
 static int
 take_record(struct reading *reading)
 {
@@ -346,7 +356,7 @@ take_record(struct reading *reading)
         int r;
 
         reading->row++;
-        if (reading->csv->n_fields != reading->n_fields)
+        if (!has_all_fields(reading))
                 return refuse(reading, "has %zu fields, and the first line %zu",
                               reading->csv->n_fields, reading->n_fields);
         if (!is_wanted(reading, &reading->table->where))

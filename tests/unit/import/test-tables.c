@@ -57,7 +57,7 @@ rows_may_stand_in_any_order_and_in_several_files(void **state)
         autoconverted struct converted got = { 0 };
 
         (void)state;
-        convert(&got, POWER, TABLES("t,p\n106,3\n100,1\n", "p,x,t\n2,,103\n"));
+        convert(&got, POWER, TABLES("t,p\n106,3,\n100,1\n", "p,x,t\n2,,103\n"));
         assert_int_equal(got.n, 4);
         for (int i = 1; i < 4; i++)
                 assert_int_equal(got.ticks[i].readings[0].energy_uj, i * 3000000);
@@ -252,6 +252,8 @@ what_cannot_be_is_refused_with_file_and_line(void **state)
                 { "t;p\n", "f0:1: has no column 't'; is the separator right?" },
                 { "t,P\n1,1\n", "f0:1: has no column 'p'; is it 'P'?" },
                 { "t,p\n1\n", "f0:2: has 1 fields, and the first line 2" },
+                { "t,p\n1,1,1\n", "f0:2: has 3 fields, and the first line 2" },
+                { "t,p\n1,1,,\n", "f0:2: has 4 fields, and the first line 2" },
                 { "t,p\n1,1\n2,-1\n", "f0:3: p: '-1' is negative" },
                 { "t,p\n1,1e30\n", "f0:2: p: '1e30' is more than any machine does" },
                 { "t,p\n1,1e999\n", "f0:2: p: '1e999' is too large" },
