@@ -168,11 +168,12 @@ jk_csv_next(struct jk_csv *csv, struct jk_error *err)
 
         if (r < 0)
                 return r;
+        errno = 0;
         while ((c = get(csv)) == '\n')
                 csv->at_line++;
         if (c != EOF)
                 r = read_record(csv, c, err);
         if (ferror(csv->file))
-                return jk_fail(err, EIO, "%s: cannot be read: %m", csv->name);
+                return jk_fail(err, errno ? errno : EIO, "%s: cannot be read: %m", csv->name);
         return r;
 }
