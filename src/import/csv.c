@@ -12,7 +12,12 @@
 void
 jk_csv_begin(struct jk_csv *csv, FILE *file, const char *name, char separator)
 {
-        *csv = (struct jk_csv){ .file = file, .name = name, .separator = separator, .at_line = 1 };
+        *csv = (struct jk_csv){
+                .file = file,
+                .name = name,
+                .separator = (unsigned char)separator,
+                .at_line = 1,
+        };
 }
 
 void
@@ -53,13 +58,15 @@ static int
 skip_mark(struct jk_csv *csv, struct jk_error *err)
 {
         int c = getc_unlocked(csv->file);
+        unsigned char rest[2];
 
         if (c != 0xEF) {
                 if (c != EOF)
                         ungetc(c, csv->file);
                 return 0;
         }
-        if (getc_unlocked(csv->file) != 0xBB || getc_unlocked(csv->file) != 0xBF)
+        if (fread(rest, 1, sizeof rest, csv->file) != sizeof rest || rest[0] != 0xBB ||
+            rest[1] != 0xBF)
                 return refuse(csv, 1, "begins with bytes that are no UTF-8", err);
         return 0;
 }

@@ -17,7 +17,7 @@
 struct jk_csv {
         FILE *file;       /* borrowed */
         const char *name; /* in messages, borrowed */
-        char separator;
+        unsigned char separator;
 
         /* The latest record: its fields, and the line it begins in. */
         const char **fields;

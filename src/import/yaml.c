@@ -152,7 +152,7 @@ jk_yaml_scalar(struct jk_yaml *yaml, const yaml_node_t *node, const char **ret_t
 int
 jk_yaml_string(struct jk_yaml *yaml, const yaml_node_t *node, char **ret_string)
 {
-        const char *text;
+        const char *text = "";
         char *copy;
         int r = jk_yaml_scalar(yaml, node, &text);
 
@@ -213,7 +213,7 @@ jk_yaml_pairs(struct jk_yaml *yaml, const yaml_node_t *node, const char *what,
                 return jk_yaml_refuse(yaml, node, "%s has lines 'KEY: VALUE'", what);
         for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
              r == 0 && pair < node->data.mapping.pairs.top; pair++) {
-                const char *key;
+                const char *key = "";
 
                 r = read_key(yaml, node, pair, &key);
                 if (r == 0)
