@@ -114,6 +114,17 @@ value_range(struct jk_yaml *yaml, const yaml_node_t *node, void *into)
 }
 
 static int
+value_uncertainty(struct jk_yaml *yaml, const yaml_node_t *node, void *into)
+{
+        double *percent = &((struct draft *)into)->value.uncertainty_pct;
+        int r = jk_mapping_number(yaml, node, percent);
+
+        return r == 0 && *percent > 100
+                       ? jk_yaml_refuse(yaml, node, "an uncertainty is at most 100 percent")
+                       : r;
+}
+
+static int
 value_where(struct jk_yaml *yaml, const yaml_node_t *node, void *into)
 {
         struct draft *draft = into;
@@ -122,9 +133,13 @@ value_where(struct jk_yaml *yaml, const yaml_node_t *node, void *into)
 }
 
 static const struct jk_yaml_key zone_keys[] = {
-        { "name", value_zone, true },    { "column", value_column, true },
-        { "unit", value_unit, true },    { "kind", value_kind, false },
-        { "range", value_range, false }, { "where", value_where, false },
+        { "name", value_zone, true },
+        { "column", value_column, true },
+        { "unit", value_unit, true },
+        { "kind", value_kind, false },
+        { "range", value_range, false },
+        { "where", value_where, false },
+        { "uncertainty", value_uncertainty, false },
 };
 
 static const struct jk_yaml_key feature_keys[] = {

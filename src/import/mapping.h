@@ -35,7 +35,8 @@ struct jk_mapping_value {
         char *zone; /* the name of one, if it is energy */
         enum jk_feature feature;
         enum jk_series_kind kind;
-        double scale, range; /* as in struct jk_series */
+        double scale, range;    /* as in struct jk_series */
+        double uncertainty_pct; /* of a zone; 0: what is usual */
         size_t column;
         struct jk_mapping_conditions where;
 };

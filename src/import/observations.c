@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "meter/rapl.h"
 #include "record/codec.h"
 
 void
@@ -77,11 +78,32 @@ kind_of(const char *name, size_t length)
         return JK_ZONE_OTHER;
 }
 
+/* What hwmon's sensors are taken for; those of RAPL are known better. */
+#define UNCERTAINTY_PCT 5
+
+static bool
+is_of_package(enum jk_zone_kind kind)
+{
+        return kind == JK_ZONE_PACKAGE || kind == JK_ZONE_CORE || kind == JK_ZONE_UNCORE ||
+               kind == JK_ZONE_DRAM;
+}
+
+static double
+usual_uncertainty(enum jk_zone_kind kind)
+{
+        struct jk_zone zone;
+
+        if (!is_of_package(kind) && kind != JK_ZONE_PSYS)
+                return UNCERTAINTY_PCT;
+        jk_rapl_zone(&zone, "import", kind, 0, -1, NAN);
+        return zone.uncertainty_pct;
+}
+
 static void
 describe_zone(struct jk_zone *zone, const char *name, const char *source)
 {
         const char *dash = strchr(name, '-');
-        bool of_package;
+        unsigned int package, die = 0;
 
         *zone = (struct jk_zone){
                 .provenance = JK_REPLAYED,
@@ -95,10 +117,11 @@ describe_zone(struct jk_zone *zone, const char *name, const char *source)
         snprintf(zone->name, sizeof zone->name, "%s", name);
         snprintf(zone->source, sizeof zone->source, "import");
         snprintf(zone->path, sizeof zone->path, "%s", source);
-        of_package = zone->kind == JK_ZONE_PACKAGE || zone->kind == JK_ZONE_CORE ||
-                     zone->kind == JK_ZONE_UNCORE || zone->kind == JK_ZONE_DRAM;
-        if (of_package && dash && dash[1] >= '0' && dash[1] <= '9')
-                zone->package = (int)strtoul(dash + 1, NULL, 10) & 0xffff;
+        zone->uncertainty_pct = usual_uncertainty(zone->kind);
+        if (!is_of_package(zone->kind) || !dash || sscanf(dash, "-%4u-die-%4u", &package, &die) < 1)
+                return;
+        zone->package = (int)package;
+        zone->die = (int)die;
 }
 
 int

@@ -109,7 +109,8 @@ int jk_observe_stream(struct jk_observations *seen, const struct jk_stream *stre
 int jk_observe_series(struct jk_observations *seen, const struct jk_series *series);
 
 /* The index of the zone of that name, which is added if it is new; its kind and package are told by
- * the name ("package-0"). source: where it was measured, for people. */
+ * the name ("package-0"), and how uncertain it is by its kind. source: where it was measured, for
+ * people. */
 int jk_observe_zone(struct jk_observations *seen, const char *name, const char *source,
                     struct jk_error *err);
 

@@ -54,6 +54,8 @@ add_series(struct jk_tables *tables, const struct jk_mapping_table *table, uint3
                         jk_observe_zone(seen, value->zone, table->columns[value->column], err);
                 if (series.zone < 0)
                         return series.zone;
+                if (value->uncertainty_pct > 0)
+                        seen->zones.zones[series.zone].uncertainty_pct = value->uncertainty_pct;
         }
         r = jk_observe_series(seen, &series);
         return r < 0 ? jk_fail(err, r, "out of memory") : r;

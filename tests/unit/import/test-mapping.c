@@ -105,6 +105,8 @@ what_is_wrong_is_refused_with_its_line(void **state)
                 { TABLES ZONES
                   "      - {name: p, column: c, unit: J, kind: cumulative, range: -5}\n",
                   "m:4: '-5' is no number above 0" },
+                { TABLES ZONES "      - {name: p, column: c, unit: J, uncertainty: 101}\n",
+                  "m:4: an uncertainty is at most 100 percent" },
                 { TABLES "    features:\n      - {feature: cycles, column: c}\n",
                   "m:2: the feature cycles needs 'tasks'" },
                 { TABLES "    features:\n      - {feature: cpu, column: c}\n",

@@ -242,6 +242,34 @@ tables_are_told_by_their_columns_and_joined_by_time(void **state)
 }
 
 static void
+a_zone_is_what_its_name_says(void **state)
+{
+        autoconverted struct converted got = { 0 };
+        const struct jk_zone *zones = got.seen.zones.zones;
+
+        (void)state;
+        convert(&got,
+                "interval: 1s\n"
+                "tables:\n"
+                "  - zones:\n"
+                "      - {name: package-1-die-1, column: p, unit: W}\n"
+                "      - {name: core-1-die-1, column: p, unit: W}\n"
+                "      - {name: wall, column: p, unit: W, uncertainty: 1.5}\n"
+                "      - {name: fan, column: p, unit: W}\n",
+                TABLES("p\n1\n"));
+        assert_int_equal(zones[0].package, 1);
+        assert_int_equal(zones[0].die, 1);
+        assert_true(zones[0].uncertainty_pct == 5);
+        assert_int_equal(zones[0].parent, 2);
+        assert_int_equal(zones[1].parent, 0);
+        assert_int_equal(zones[2].kind, JK_ZONE_WALL);
+        assert_int_equal(zones[2].package, -1);
+        assert_true(zones[2].uncertainty_pct == 1.5);
+        assert_int_equal(zones[3].kind, JK_ZONE_OTHER);
+        assert_int_equal(zones[3].parent, 2);
+}
+
+static void
 what_cannot_be_is_refused_with_file_and_line(void **state)
 {
         static const struct {
@@ -369,6 +397,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_machine_is_as_busy_as_its_tasks),
         cmocka_unit_test(what_a_row_lacks_is_not_seen),
         cmocka_unit_test(tables_are_told_by_their_columns_and_joined_by_time),
+        cmocka_unit_test(a_zone_is_what_its_name_says),
         cmocka_unit_test(what_cannot_be_is_refused_with_file_and_line),
         cmocka_unit_test(bad_rows_can_be_left_out_and_are_counted),
         cmocka_unit_test(the_energy_of_nx12_is_that_of_its_tables),
