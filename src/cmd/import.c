@@ -271,11 +271,10 @@ const struct jk_command jk_command_import = {
         .arguments = "-o FILE [OPTION…] FILE…",
         .summary = "other programs' measurements as a recording, for replay",
         .main = import_main,
-        .details =
-                "Several files are joined by their times. `zcat FILE.gz | joulekeeper import … -` "
-                "reads what is\ncompressed. docs/import.md tells of mappings.\n"
-                "\n"
-                "exit status:\n"
-                "  0  all was imported, or all but what --skip-bad left out\n"
-                "  1  something cannot be read or cannot be true; no recording is left\n",
+        .details = "Several files are joined by their times. What is compressed comes by standard\n"
+                   "input: zcat FILE.gz | joulekeeper import … -\n"
+                   "\n"
+                   "exit status:\n"
+                   "  0  imported, but for what --skip-bad left out\n"
+                   "  1  something is refused and no recording is left, or it cannot be written\n",
 };

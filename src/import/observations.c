@@ -99,11 +99,21 @@ usual_uncertainty(enum jk_zone_kind kind)
         return zone.uncertainty_pct;
 }
 
+static bool
+read_index(const char *digits, int *ret_index)
+{
+        size_t n = strspn(digits, "0123456789");
+
+        if (n == 0 || n > 4)
+                return false;
+        *ret_index = (int)strtoul(digits, NULL, 10);
+        return true;
+}
+
 static void
 describe_zone(struct jk_zone *zone, const char *name, const char *source)
 {
         const char *dash = strchr(name, '-');
-        unsigned int package, die = 0;
 
         *zone = (struct jk_zone){
                 .provenance = JK_REPLAYED,
@@ -118,10 +128,11 @@ describe_zone(struct jk_zone *zone, const char *name, const char *source)
         snprintf(zone->source, sizeof zone->source, "import");
         snprintf(zone->path, sizeof zone->path, "%s", source);
         zone->uncertainty_pct = usual_uncertainty(zone->kind);
-        if (!is_of_package(zone->kind) || !dash || sscanf(dash, "-%4u-die-%4u", &package, &die) < 1)
+        if (!is_of_package(zone->kind) || !dash || !read_index(dash + 1, &zone->package))
                 return;
-        zone->package = (int)package;
-        zone->die = (int)die;
+        dash = strstr(dash, "-die-");
+        if (dash)
+                read_index(dash + strlen("-die-"), &zone->die);
 }
 
 int
@@ -215,23 +226,28 @@ find_cgroup(struct jk_observations *seen, struct jk_observed_task *task)
         return jk_map_put(&seen->by_cgroup, key, (uint32_t)seen->n_tasks);
 }
 
-int64_t
-jk_observe_task(struct jk_observations *seen, const char *name, pid_t pid, const char *cgroup)
+int
+jk_observe_task(struct jk_observations *seen, const char *name, pid_t pid, const char *cgroup,
+                struct jk_error *err)
 {
         struct jk_observed_task task = { .pid = pid, .name = name, .cgroup = cgroup };
         uint64_t key = hash(hash(HASH_START ^ (uint64_t)pid, name), cgroup);
         uint32_t known;
 
         if (find_key(&seen->by_task, &key, seen, &task, same_task, &known))
-                return known;
+                return (int)known;
+        if (seen->n_tasks == JK_OBSERVED_TASKS_MAX)
+                return jk_fail(err, EFBIG,
+                               "there are more than %u tasks; import the files in parts",
+                               JK_OBSERVED_TASKS_MAX);
         task.name = keep_string(seen, name);
         if (!task.name ||
             jk_array_grow(&seen->tasks, &seen->tasks_capacity, seen->n_tasks + 1) < 0 ||
             find_cgroup(seen, &task) < 0 ||
             jk_map_put(&seen->by_task, key, (uint32_t)seen->n_tasks) < 0)
-                return -ENOMEM;
+                return jk_fail(err, ENOMEM, "out of memory");
         seen->tasks[seen->n_tasks] = task;
-        return (int64_t)seen->n_tasks++;
+        return (int)seen->n_tasks++;
 }
 
 /* ---- values ---- */
@@ -257,7 +273,7 @@ jk_observe(struct jk_observations *seen, const struct jk_observation *observatio
 int
 jk_observations_refuse(struct jk_observations *seen, int code, const struct jk_error *err)
 {
-        if (!seen->skip_bad || code == -ENOMEM)
+        if (!seen->skip_bad || code == -ENOMEM || code == -EFBIG)
                 return code;
         if (seen->n_bad++ == 0)
                 seen->first_bad = *err;

@@ -73,7 +73,8 @@ struct jk_observation {
         uint32_t file, line, order;
 };
 
-#define JK_OBSERVATIONS_MAX (1U << 24) /* 640 MiB */
+#define JK_OBSERVATIONS_MAX   (1U << 24) /* 640 MiB */
+#define JK_OBSERVED_TASKS_MAX (1U << 18) /* so that all of them can be new in one tick */
 
 struct jk_observations {
         struct jk_zone_table zones;
@@ -115,8 +116,8 @@ int jk_observe_zone(struct jk_observations *seen, const char *name, const char *
                     struct jk_error *err);
 
 /* The index of the task, which is added if it is new. pid 0: it has none. */
-int64_t jk_observe_task(struct jk_observations *seen, const char *name, pid_t pid,
-                        const char *cgroup);
+int jk_observe_task(struct jk_observations *seen, const char *name, pid_t pid, const char *cgroup,
+                    struct jk_error *err);
 
 /* Add one that is in the feature's unit already. */
 int jk_observe(struct jk_observations *seen, const struct jk_observation *observation,

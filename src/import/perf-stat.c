@@ -289,7 +289,7 @@ check_cgroup(const struct perf *perf, const char *cgroup)
         return 0;
 }
 
-static int64_t
+static int
 find_cgroup(const struct perf *perf, const char *name)
 {
         jk_autotext struct jk_text path = { 0 };
@@ -298,16 +298,16 @@ find_cgroup(const struct perf *perf, const char *name)
 
         jk_text_printf(&path, "/%s", name + (name[0] == '/'));
         if (path.failed)
-                return -ENOMEM;
+                return jk_fail(perf->err, ENOMEM, "out of memory");
         r = check_cgroup(perf, path.data);
         if (r < 0)
                 return r;
         last = last ? last + 1 : name;
-        return jk_observe_task(perf->seen, *last ? last : "all", 0, path.data);
+        return jk_observe_task(perf->seen, *last ? last : "all", 0, path.data, perf->err);
 }
 
 /* COMM-PID; the name may have dashes, too. */
-static int64_t
+static int
 find_thread(const struct perf *perf, const char *where)
 {
         const char *dash = strrchr(where, '-');
@@ -318,7 +318,7 @@ find_thread(const struct perf *perf, const char *where)
         if (!dash || dash == where || sscanf(dash, "-%9u%n", &pid, &n) != 1 || dash[n] || pid == 0)
                 return refuse(perf, "'%.40s' is no CPU, socket, node or thread", where);
         snprintf(name, sizeof name, "%.*s", (int)(dash - where), where);
-        return jk_observe_task(perf->seen, name, (pid_t)pid, "/");
+        return jk_observe_task(perf->seen, name, (pid_t)pid, "/", perf->err);
 }
 
 static bool
@@ -329,18 +329,14 @@ is_part_of_machine(const char *where)
 }
 
 /* Whose count it is: the index of a task. */
-static int64_t
+static int
 find_task(const struct perf *perf, const struct line *line)
 {
-        int64_t task;
-
         if (line->cgroup)
-                task = find_cgroup(perf, line->cgroup);
-        else if (line->where && !is_part_of_machine(line->where))
-                task = find_thread(perf, line->where);
-        else
-                task = jk_observe_task(perf->seen, "all", 0, "/");
-        return task == -ENOMEM ? jk_fail(perf->err, ENOMEM, "out of memory") : task;
+                return find_cgroup(perf, line->cgroup);
+        if (line->where && !is_part_of_machine(line->where))
+                return find_thread(perf, line->where);
+        return jk_observe_task(perf->seen, "all", 0, "/", perf->err);
 }
 
 static int
@@ -383,9 +379,8 @@ static int
 take_count(struct perf *perf, const struct feature_event *event, const struct line *line)
 {
         struct jk_series wanted = { .kind = JK_SERIES_INTERVAL, .feature = event->feature };
-        int64_t task;
         double scale;
-        int r;
+        int task, r;
 
         if (tells_nothing(event, line))
                 return 0;
@@ -397,7 +392,7 @@ take_count(struct perf *perf, const struct feature_event *event, const struct li
                 return r;
         task = find_task(perf, line);
         if (task < 0)
-                return (int)task;
+                return task;
         r = add_series(perf, &wanted, &perf->features[event - feature_events]);
         return r < 0 ? r : observe(perf, r, (uint32_t)task, scale, line);
 }

@@ -286,7 +286,6 @@ find_task(const struct reading *reading, uint32_t *ret_task)
         struct jk_tables *tables = reading->tables;
         const struct jk_mapping_table *table = reading->table;
         const char *name, *pid, *cgroup;
-        int64_t index;
         pid_t number;
         int r;
 
@@ -305,10 +304,10 @@ find_task(const struct reading *reading, uint32_t *ret_task)
         r = find_pid(reading, pid, &number);
         if (r < 0)
                 return r;
-        index = jk_observe_task(tables->seen, name, number, cgroup[0] ? cgroup : "/");
-        if (index < 0)
-                return jk_fail(reading->err, (int)index, "out of memory");
-        *ret_task = (uint32_t)index;
+        r = jk_observe_task(tables->seen, name, number, cgroup[0] ? cgroup : "/", reading->err);
+        if (r < 0)
+                return r;
+        *ret_task = (uint32_t)r;
         return 0;
 }
 

@@ -255,7 +255,8 @@ a_zone_is_what_its_name_says(void **state)
                 "      - {name: package-1-die-1, column: p, unit: W}\n"
                 "      - {name: core-1-die-1, column: p, unit: W}\n"
                 "      - {name: wall, column: p, unit: W, uncertainty: 1.5}\n"
-                "      - {name: fan, column: p, unit: W}\n",
+                "      - {name: fan, column: p, unit: W}\n"
+                "      - {name: core--5, column: p, unit: W}\n",
                 TABLES("p\n1\n"));
         assert_int_equal(zones[0].package, 1);
         assert_int_equal(zones[0].die, 1);
@@ -267,6 +268,8 @@ a_zone_is_what_its_name_says(void **state)
         assert_true(zones[2].uncertainty_pct == 1.5);
         assert_int_equal(zones[3].kind, JK_ZONE_OTHER);
         assert_int_equal(zones[3].parent, 2);
+        assert_int_equal(zones[4].kind, JK_ZONE_CORE);
+        assert_int_equal(zones[4].package, -1);
 }
 
 static void
