@@ -230,8 +230,15 @@ def a_counter_that_wraps_in_a_known_data_set_is_followed(folder):
         near(zones, f"dram-{package}", (counted[-1][2] - counted[0][2]) / 1e3 + wraps * 65712.9996)
         assert wraps == (package == "0"), wraps
     _, accounts = books(folder / "out.jkr", "--by", "cgroup")
-    pods = [account["name"] for account in accounts.values() if account["name"].count("/") == 2]
-    assert len(pods) == 69, pods
+    names = [account["name"] for account in accounts.values() if account["name"].count("/") == 2]
+    assert len(names) == 69, names
+
+    whole = SHARED / "kepler-coremark/node_energy_stat.csv"
+    run("import", "-m", "kepler-coremark-node", "-o", folder / "whole.jkr", whole, "-",
+        given=gzip.decompress(pods.read_bytes()))
+    zones, _ = books(folder / "whole.jkr")
+    near(zones, "package-0", sum(float(row["energy_in_pkg_joule"]) for row in rows(whole)))
+    near(zones, "dram-0", sum(float(row["energy_in_dram_joule"]) for row in rows(whole)))
 
 
 run_cases()
