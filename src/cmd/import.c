@@ -8,7 +8,9 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "cmd/command.h"
+#include "config/config.h"
 #include "engine/engine.h"
+#include "import/join.h"
 #include "import/perf-stat.h"
 #include "import/table.h"
 #include "import/ticks.h"
@@ -16,7 +18,8 @@
 
 struct import_options {
         const char *mapping, *format, *output;
-        char separator; /* 0: the mapping's, or a comma */
+        char separator;  /* 0: the mapping's, or a comma */
+        int64_t join_ns; /* 0: the mapping's, or not at all */
         bool skip_bad;
 };
 
@@ -28,6 +31,8 @@ static const struct jk_option options[] = {
         { 'f', "format", "NAME",
           "what the files are: csv (default; needs --mapping) or perf-stat" },
         { 's', "separator", "CHAR", "what stands between two fields, if not what is usual" },
+        { 'j', "join", "TIME",
+          "take rows of other files that are at most so far from one of the first for its time's" },
         { 0, "skip-bad", NULL, "leave out rows and values that cannot be, and count them" },
 };
 
@@ -38,6 +43,16 @@ set_separator(struct import_options *given, const char *value)
                 return jk_usage_error(&jk_command_import,
                                       "--separator '%s': give one character, such as ';'", value);
         given->separator = value[0];
+        return 0;
+}
+
+static int
+set_join(struct import_options *given, const char *value)
+{
+        struct jk_error err = { "" };
+
+        if (jk_config_parse_duration(value, &given->join_ns, &err) < 0)
+                return jk_usage_error(&jk_command_import, "--join %s: %s", value, err.message);
         return 0;
 }
 
@@ -58,6 +73,8 @@ set_option(const struct jk_option *option, const char *value, void *data)
                 return 0;
         case 's':
                 return set_separator(given, value);
+        case 'j':
+                return set_join(given, value);
         default:
                 given->skip_bad = true;
                 return 0;
@@ -72,6 +89,7 @@ struct import {
         char **paths; /* NULL-terminated */
         struct jk_observations seen;
         struct jk_about about;
+        int64_t join_ns;
 };
 
 /* A function for each file in turn. "-" is standard input. */
@@ -113,6 +131,7 @@ read_tables(struct import *import, struct jk_error *err)
         if (r == 0)
                 r = for_each_file(import, read_table, tables, err);
         jk_tables_close(tables);
+        import->join_ns = mapping.join_ns;
         if (r == 0 && mapping.cpu)
                 snprintf(import->about.cpu, sizeof import->about.cpu, "%s", mapping.cpu);
         return r;
@@ -191,6 +210,10 @@ write_recording(struct import *import, struct jk_error *err)
         if (import->seen.n_items == 0)
                 return jk_fail(err, ENODATA, "there is nothing to import in %s%s", import->paths[0],
                                import->paths[1] ? " and the others" : "");
+        if (import->given->join_ns)
+                import->join_ns = import->given->join_ns;
+        if (import->join_ns && jk_join(&import->seen, import->join_ns) < 0)
+                return jk_fail(err, ENOMEM, "out of memory");
         jk_ticks_sort(&import->seen);
         describe(import);
         r = jk_recorder_open(&place, &import->about, NULL, &recorder, err);

@@ -276,6 +276,12 @@ top_interval(struct jk_yaml *yaml, const yaml_node_t *node, void *into)
 }
 
 static int
+top_join(struct jk_yaml *yaml, const yaml_node_t *node, void *into)
+{
+        return jk_mapping_duration(yaml, node, false, &((struct jk_mapping *)into)->join_ns);
+}
+
+static int
 top_tables(struct jk_yaml *yaml, const yaml_node_t *node, void *into)
 {
         return jk_yaml_list(yaml, node, "tables", read_table, into);
@@ -287,6 +293,7 @@ static const struct jk_yaml_key top_keys[] = {
         { "cpus", top_cpus, false },
         { "interval", top_interval, false },
         { "separator", top_separator, false },
+        { "join", top_join, false },
         { "tables", top_tables, true },
 };
 

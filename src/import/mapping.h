@@ -61,6 +61,7 @@ struct jk_mapping {
         unsigned int cpus;       /* 0: not known */
         char separator;
         int64_t interval_ns;
+        int64_t join_ns; /* as jk_join() takes it; 0: not at all */
         struct jk_mapping_table *tables;
         size_t n_tables, tables_capacity;
 };

@@ -6,6 +6,7 @@
 
 #include "tests/fuzz/fuzz.h"
 
+#include "import/join.h"
 #include "import/ticks.h"
 #include "record/codec.h"
 
@@ -56,6 +57,7 @@ check_ticks(struct jk_observations *seen)
         struct jk_error err = { "" };
 
         PROMISE(checked.encoder && checked.decoder);
+        PROMISE(jk_join(seen, seen->n_items % 2 ? JK_NS_PER_S : 0) == 0);
         jk_ticks_sort(seen);
         PROMISE(jk_ticks_interval_ns(seen) > 0);
         if (jk_ticks_convert(seen, check_sample, &checked, &err) < 0)

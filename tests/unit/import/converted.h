@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "import/join.h"
 #include "import/table.h"
 #include "import/ticks.h"
 
@@ -34,6 +35,7 @@ struct converted {
         struct tick *ticks;
         size_t n, capacity;
         struct jk_error err;
+        int64_t join_ns; /* to be given to jk_join(), or 0 */
         int r;
 };
 
@@ -70,6 +72,8 @@ keep(void *data, const struct jk_sample *sample)
 static inline void
 finish(struct converted *converted)
 {
+        if (converted->join_ns)
+                assert_int_equal(jk_join(&converted->seen, converted->join_ns), 0);
         jk_ticks_sort(&converted->seen);
         if (converted->r == 0)
                 converted->r = jk_ticks_convert(&converted->seen, keep, converted, &converted->err);

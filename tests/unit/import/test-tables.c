@@ -242,6 +242,33 @@ tables_are_told_by_their_columns_and_joined_by_time(void **state)
 }
 
 static void
+rows_that_are_near_are_joined(void **state)
+{
+        static const char mapping[] = "interval: 1s\n"
+                                      "tables:\n"
+                                      "  - time: {column: t, unit: ms}\n"
+                                      "    zones: [{name: package-0, column: p, unit: J}]\n"
+                                      "  - time: {column: at, unit: ms}\n"
+                                      "    tasks: {name: x}\n"
+                                      "    features: [{feature: cpu, column: c, unit: ms}]\n";
+        static const char energy[] = "t,p\n1000,1\n2001,1\n3002,1\n";
+        static const char tasks[] = "at,c\n1300,1\n1799,2\n3303,3\n";
+        autoconverted struct converted apart = { 0 }, joined = { .join_ns = 300 * JK_NS_PER_MS };
+
+        (void)state;
+        convert(&apart, mapping, TABLES(energy, tasks));
+        assert_int_equal(apart.n, 7);
+        convert(&joined, mapping, TABLES(energy, tasks));
+        assert_int_equal(joined.n, 5);
+        for (size_t i = 1; i < 4; i++)
+                assert_int_equal(joined.ticks[i].readings[0].energy_uj, 1000000);
+        assert_int_equal(joined.ticks[1].tasks[0].cpu_ns, JK_NS_PER_MS);
+        assert_int_equal(joined.ticks[2].tasks[0].cpu_ns, 2 * JK_NS_PER_MS);
+        assert_int_equal(joined.ticks[3].n_tasks, 0); /* 301 ms away */
+        assert_int_equal(joined.ticks[4].tasks[0].cpu_ns, 3 * JK_NS_PER_MS);
+}
+
+static void
 a_zone_is_what_its_name_says(void **state)
 {
         autoconverted struct converted got = { 0 };
@@ -400,6 +427,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_machine_is_as_busy_as_its_tasks),
         cmocka_unit_test(what_a_row_lacks_is_not_seen),
         cmocka_unit_test(tables_are_told_by_their_columns_and_joined_by_time),
+        cmocka_unit_test(rows_that_are_near_are_joined),
         cmocka_unit_test(a_zone_is_what_its_name_says),
         cmocka_unit_test(what_cannot_be_is_refused_with_file_and_line),
         cmocka_unit_test(bad_rows_can_be_left_out_and_are_counted),
