@@ -310,8 +310,8 @@ put_tick(struct jk_text *body, uint64_t n_events, uint64_t mask, uint64_t value)
 {
         for (int i = 0; i < 9; i++)
                 jk_wire_put(body, 0); /* instant */
-        for (int i = 0; i < 3; i++)
-                jk_wire_put(body, 0); /* zones, cgroups, CPUs */
+        for (int i = 0; i < 4; i++)
+                jk_wire_put(body, 0); /* zones, cgroups, enclave memory, CPUs */
         jk_wire_put(body, n_events);
         jk_wire_put(body, 1);
         jk_wire_put(body, 0); /* slot */
@@ -370,7 +370,7 @@ more_counts_than_a_tick_can_have_are_refused(void **state)
 
         (void)state;
         assert_non_null(zeros);
-        jk_text_bytes(&body, zeros, 12);
+        jk_text_bytes(&body, zeros, 13);
         jk_wire_put(&body, JK_EVENTS_MAX);
         jk_wire_put(&body, n);
         jk_text_bytes(&body, zeros, length);
@@ -468,8 +468,8 @@ assert_cpu_refused(uint64_t bits, int64_t value, const char *why)
         jk_autotext struct jk_text body = { 0 };
         struct jk_sample heard = { 0 };
 
-        for (int i = 0; i < 11; i++)
-                jk_wire_put(&body, 0); /* instant, zones, cgroups */
+        for (int i = 0; i < 12; i++)
+                jk_wire_put(&body, 0); /* instant, zones, cgroups, enclave memory */
         jk_wire_put(&body, 1);
         jk_wire_put(&body, 0);
         jk_wire_put(&body, bits);
