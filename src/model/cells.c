@@ -255,11 +255,30 @@ rescale_when_due(struct jk_cells *cells, const double *importance)
         cells->until_rescaled = cells->n_seen < 4 ? cells->n_seen + 1 : 2 * cells->n_seen;
 }
 
+/* Whether a coordinate that was the same in all cells is another now: without a scale it would not
+ * count. Far enough from rounding that a rescale gives it one. */
+static bool
+is_unheard_of(const struct jk_cells *cells, const double *x, const double *importance)
+{
+        for (size_t i = 0; i < cells->n_coordinates; i++) {
+                double off = fabs(x[i] - cells->centre[i]);
+
+                if (!(cells->scale[i] > 0) && importance[i] > 0 && off * off > 1e-300 &&
+                    off > 1e-6 * fabs(cells->centre[i]))
+                        return true;
+        }
+        return false;
+}
+
 void
 jk_cells_add(struct jk_cells *cells, const double *x, const double *y, const double *importance)
 {
+        bool unheard_of = is_unheard_of(cells, x, importance);
         double off;
         size_t like = find_nearest(cells, x, cells->n, &off);
+
+        if (unheard_of)
+                off = INFINITY;
 
         /* Without scales, which need two cells, all ticks would be alike. */
         if (cells->n < 2 || (cells->n < cells->capacity && off > ALIKE)) {
@@ -274,5 +293,7 @@ jk_cells_add(struct jk_cells *cells, const double *x, const double *y, const dou
         cells->n_seen++;
         cells->n_new++;
         settle_some(cells);
+        if (unheard_of)
+                jk_cells_rescale(cells, importance);
         rescale_when_due(cells, importance);
 }

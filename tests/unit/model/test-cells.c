@@ -127,6 +127,23 @@ a_rare_load_survives_a_day_of_idling(void **state)
         jk_cells_free(&cells);
 }
 
+/* A coordinate that was always the same has no scale, but says most when it changes. */
+static void
+a_load_after_long_sameness_gets_a_cell_of_its_own(void **state)
+{
+        struct jk_cells cells = make(32);
+
+        (void)state;
+        for (int i = 0; i < 1000; i++)
+                add(&cells, 0, 0, 0, 20);
+        add(&cells, 16, 2, 1, 180);
+        for (int i = 0; i < 10; i++)
+                add(&cells, 0, 0, 0, 20);
+        assert_true(cells.y[cell_at(&cells, 16) * ZONES] == 180);
+        assert_true(cells.y[cell_at(&cells, 0) * ZONES] == 20);
+        jk_cells_free(&cells);
+}
+
 static void
 the_same_tick_again_costs_two_cells_at_most(void **state)
 {
@@ -420,6 +437,7 @@ main(void)
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(there_are_never_more_than_the_capacity),
                 cmocka_unit_test(a_rare_load_survives_a_day_of_idling),
+                cmocka_unit_test(a_load_after_long_sameness_gets_a_cell_of_its_own),
                 cmocka_unit_test(the_same_tick_again_costs_two_cells_at_most),
                 cmocka_unit_test(a_cell_that_is_visited_follows_a_drift),
                 cmocka_unit_test(constant_power_stays_constant),
