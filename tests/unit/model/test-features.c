@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Features: rates are per second and add up, ratios and voltage are what they should be, and what
+ * is seen changes exactly when it changes.
+ */
+#include "tests/unit/test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/features.h"
+
+#define ALL_COUNTERS (JK_TASK_CPU | JK_TASK_CYCLES | JK_TASK_INSTRUCTIONS | JK_TASK_LLC_MISSES)
+
+struct fixture {
+        struct jk_sample sample;
+        struct jk_event_table events;
+        struct jk_features features;
+        struct jk_instant now;
+};
+
+static int
+set_up(void **state)
+{
+        struct fixture *f = calloc(1, sizeof *f);
+
+        jk_sample_init(&f->sample);
+        *state = f;
+        return 0;
+}
+
+static int
+tear_down(void **state)
+{
+        struct fixture *f = *state;
+
+        jk_sample_free(&f->sample);
+        free(f);
+        return 0;
+}
+
+/* An empty tick of so many seconds in which those fields are seen. */
+static void
+begin(struct fixture *f, uint32_t fields, double elapsed_s)
+{
+        f->now.monotonic_ns += (int64_t)(elapsed_s * 1e9);
+        f->now.boottime_ns = f->now.realtime_ns = f->now.monotonic_ns;
+        jk_sample_begin(&f->sample, &f->now);
+        f->sample.elapsed_ns = (int64_t)(elapsed_s * 1e9);
+        f->sample.flags |= JK_SAMPLE_TASKS;
+        f->sample.task_fields = fields;
+        f->sample.events = f->events.count > 0 ? &f->events : NULL;
+}
+
+static size_t
+add_task(struct fixture *f, uint64_t cpu_ns, uint64_t cycles, uint64_t instructions,
+         uint64_t llc_misses)
+{
+        struct jk_task_record *task = jk_sample_add_task(&f->sample);
+
+        assert_non_null(task);
+        task->cpu_ns = cpu_ns;
+        task->cycles = cycles;
+        task->instructions = instructions;
+        task->llc_misses = llc_misses;
+        return f->sample.n_tasks - 1;
+}
+
+static void
+add_event(struct fixture *f, int package)
+{
+        struct jk_event event = { .package = package };
+
+        snprintf(event.name, sizeof event.name, "EVENT_%zu", f->events.count);
+        assert_true(jk_event_add(&f->events, &event) >= 0);
+}
+
+static struct jk_cpu_reading *
+add_cpu(struct fixture *f, uint64_t busy_ns)
+{
+        struct jk_cpu_reading *cpu = jk_sample_add_cpu(&f->sample);
+
+        assert_non_null(cpu);
+        cpu->online = true;
+        cpu->busy_ns = busy_ns;
+        return cpu;
+}
+
+static enum jk_features_change
+observe(struct fixture *f)
+{
+        enum jk_features_change change = jk_features_observe(&f->features, &f->sample);
+
+        assert_true(f->features.n <= JK_COORDINATES_MAX);
+        assert_true(f->features.n_rates <= JK_RATES_MAX);
+        for (size_t i = 0; f->features.n_rates > 0 && i < f->features.n; i++)
+                assert_true(isfinite(f->features.values[i]));
+        return change;
+}
+
+static void
+assert_near(double value, double expected)
+{
+        if (!(fabs(value - expected) <= 1e-9 * fabs(expected)))
+                fail_msg("%.12g is not %.12g", value, expected);
+}
+
+/* ---- rates ---- */
+
+static void
+rates_are_per_second_and_sum_over_tasks(void **state)
+{
+        struct fixture *f = *state;
+
+        add_event(f, -1);
+        add_event(f, 1);
+        begin(f, ALL_COUNTERS, 2);
+        add_task(f, 1000, 400, 300, 20);
+        add_task(f, 3000, 200, 100, 10);
+        jk_sample_task_events(&f->sample, 0)[0] = 8;
+        jk_sample_task_events(&f->sample, 1)[0] = 4;
+        jk_sample_task_events(&f->sample, 1)[1] = 50;
+        observe(f);
+        assert_int_equal(f->features.n_rates, 6);
+        assert_near(f->features.values[0], 2000);
+        assert_near(f->features.values[1], 300);
+        assert_near(f->features.values[2], 200);
+        assert_near(f->features.values[3], 15);
+        assert_near(f->features.values[4], 6);
+        assert_near(f->features.values[5], 25);
+        assert_int_equal(f->features.rates[4].package, -1);
+        assert_int_equal(f->features.rates[5].package, 1);
+}
+
+static void
+weights_of_tasks_add_up_to_that_of_the_rates(void **state)
+{
+        static const double weights[JK_RATES_MAX] = { 2, 0, 0.5, 7, 3 };
+        struct fixture *f = *state;
+        double tasks = 0, machine = 0;
+
+        add_event(f, -1);
+        begin(f, ALL_COUNTERS, 4);
+        for (uint64_t i = 0; i < 5; i++) {
+                size_t task = add_task(f, 100 * i, 77, 30 + i, 2 * i);
+
+                jk_sample_task_events(&f->sample, task)[0] = 9 * i;
+        }
+        observe(f);
+        for (size_t i = 0; i < 5; i++)
+                tasks += jk_features_weigh(&f->features, &f->sample, i, weights);
+        for (size_t i = 0; i < 5; i++)
+                machine += weights[i] * f->features.values[i];
+        assert_near(tasks, 4 * machine);
+        assert_near(jk_features_weigh(&f->features, &f->sample, 0, weights), 0.5 * 30);
+}
+
+static void
+cycles_lead_and_else_cpu_time(void **state)
+{
+        struct fixture *f = *state;
+
+        begin(f, ALL_COUNTERS, 1);
+        observe(f);
+        assert_int_equal(jk_features_leading(&f->features), 1);
+        assert_int_equal(jk_features_find(&f->features, JK_TASK_LLC_MISSES), 3);
+        begin(f, JK_TASK_CPU | JK_TASK_IO, 1);
+        observe(f);
+        assert_int_equal(f->features.n_rates, 1); /* I/O is none of the CPU's */
+        assert_int_equal(jk_features_leading(&f->features), 0);
+        assert_int_equal(jk_features_find(&f->features, JK_TASK_LLC_MISSES), 1);
+}
+
+static void
+more_events_than_there_is_room_for_are_left_out(void **state)
+{
+        static const double weights[JK_RATES_MAX] = { [JK_RATES_MAX - 1] = 1 };
+        struct fixture *f = *state;
+
+        for (int i = 0; i < JK_EVENTS_MAX; i++)
+                add_event(f, -1);
+        begin(f, ALL_COUNTERS, 1);
+        add_task(f, 1, 2, 3, 4);
+        for (size_t i = 0; i < JK_EVENTS_MAX; i++)
+                jk_sample_task_events(&f->sample, 0)[i] = 100 + i;
+        for (int i = 0; i < 4; i++) {
+                struct jk_cpu_reading *cpu = add_cpu(f, 1);
+
+                cpu->frequency_seen = cpu->temperature_seen = cpu->voltage_seen = true;
+                cpu->frequency_khz = cpu->voltage_uv = 1000000;
+        }
+        assert_int_equal(observe(f), JK_FEATURES_OTHER);
+        assert_int_equal(f->features.n_rates, JK_RATES_MAX);
+        assert_int_equal(f->features.n, JK_COORDINATES_MAX);
+        assert_near(f->features.values[JK_RATES_MAX - 1], 100 + JK_RATES_MAX - 5);
+        assert_near(jk_features_weigh(&f->features, &f->sample, 0, weights),
+                    100 + JK_RATES_MAX - 5);
+        assert_int_equal(observe(f), JK_FEATURES_SAME);
+}
+
+/* ---- coordinates ---- */
+
+static void
+a_ratio_of_nothing_stays_what_it_was(void **state)
+{
+        struct fixture *f = *state;
+
+        begin(f, ALL_COUNTERS, 1);
+        observe(f);
+        for (size_t i = 4; i < 7; i++)
+                assert_true(f->features.values[i] == 0);
+        begin(f, ALL_COUNTERS, 1);
+        add_task(f, 1000, 3000, 6000, 60);
+        observe(f);
+        for (int i = 0; i < 2; i++) {
+                assert_near(f->features.values[4], 3);
+                assert_near(f->features.values[5], 2);
+                assert_near(f->features.values[6], 0.01);
+                begin(f, ALL_COUNTERS, 1); /* nobody runs */
+                observe(f);
+                assert_true(f->features.values[0] == 0);
+        }
+}
+
+static void
+ratios_need_both_of_their_parts(void **state)
+{
+        struct fixture *f = *state;
+
+        begin(f, JK_TASK_CPU | JK_TASK_INSTRUCTIONS | JK_TASK_LLC_MISSES, 1);
+        add_task(f, 1000, 0, 500, 5);
+        observe(f);
+        assert_int_equal(f->features.n, 3 + 1 + 2); /* misses per instruction; recent ones */
+        assert_near(f->features.values[3], 0.01);
+}
+
+static void
+rates_go_with_the_square_of_the_voltage(void **state)
+{
+        struct fixture *f = *state;
+
+        begin(f, ALL_COUNTERS, 1);
+        add_task(f, 1000, 2000, 6000, 60);
+        for (uint32_t i = 0; i < 3; i++) {
+                struct jk_cpu_reading *cpu = add_cpu(f, 0);
+
+                cpu->voltage_seen = i < 2; /* the third does not tell */
+                cpu->voltage_uv = i < 2 ? 1000000 + 400000 * i : 77;
+        }
+        observe(f);
+        assert_near(f->features.values[0], 1000 * 1.44);
+        assert_near(f->features.values[3], 60 * 1.44);
+        assert_near(f->features.values[5], 3);   /* ratios do not */
+        assert_near(f->features.values[7], 1.2); /* itself a coordinate */
+}
+
+static void
+frequency_is_that_of_the_busy_cpus(void **state)
+{
+        struct fixture *f = *state;
+
+        begin(f, JK_TASK_CPU, 1);
+        for (uint32_t i = 0; i < 2; i++) {
+                struct jk_cpu_reading *cpu = add_cpu(f, i ? 0 : 999999999);
+
+                cpu->frequency_seen = cpu->temperature_seen = true;
+                cpu->frequency_khz = i ? 800000 : 3000000;
+                cpu->temperature_mc = i ? 40000 : 60000;
+        }
+        observe(f);
+        assert_true(fabs(f->features.values[1] - 3) < 1e-6);
+        assert_near(f->features.values[2], 50);
+
+        f->sample.cpus[0].busy_ns = 0; /* an idle machine has a frequency as well */
+        observe(f);
+        assert_near(f->features.values[1], 1.9);
+}
+
+static void
+recent_load_is_followed_in_its_time(void **state)
+{
+        struct fixture *f = *state;
+
+        begin(f, JK_TASK_CPU, 1);
+        add_task(f, 1000, 0, 0, 0);
+        observe(f);
+        assert_near(f->features.values[1], 1000);
+        assert_near(f->features.values[2], 1000);
+        for (int i = 0; i < 60; i++) { /* of any length: 30 s in all */
+                begin(f, JK_TASK_CPU, i % 2 ? 0.2 : 0.8);
+                observe(f);
+        }
+        assert_near(f->features.values[1], 1000 * exp(-2));
+        assert_near(f->features.values[2], 1000 * exp(-0.5));
+}
+
+static void
+many_rates_do_not_outweigh_the_rest(void **state)
+{
+        struct fixture *f = *state;
+
+        for (int events = 0; events <= JK_EVENTS_MAX; events++) {
+                double rates = 0, others = 0;
+
+                begin(f, ALL_COUNTERS, 1);
+                observe(f);
+                for (size_t i = 0; i < f->features.n; i++) {
+                        double importance = f->features.importance[i];
+
+                        assert_true(importance > 0 && importance <= 1);
+                        if (i < f->features.n_rates)
+                                rates += importance * importance;
+                        else
+                                others += importance * importance;
+                }
+                assert_true(rates <= 2);
+                assert_near(others, 3 * 0.25 + 2 * 0.09);
+                if (events < JK_EVENTS_MAX)
+                        add_event(f, -1);
+        }
+}
+
+/* ---- what is seen ---- */
+
+static void
+change_is_told_exactly_when_what_is_seen_changes(void **state)
+{
+        static const struct {
+                uint32_t fields;
+                bool frequency, temperature, voltage, another_event;
+        } ticks[] = {
+                { JK_TASK_CPU, false, false, false, false },
+                { ALL_COUNTERS, false, false, false, false },
+                { ALL_COUNTERS, true, false, false, false },
+                { ALL_COUNTERS, true, true, false, false },
+                { ALL_COUNTERS, true, true, true, false },
+                { ALL_COUNTERS, true, true, true, true },
+                { ALL_COUNTERS, false, true, true, false },
+                { JK_TASK_CPU | JK_TASK_CYCLES, false, true, true, false },
+        };
+        struct fixture *f = *state;
+
+        for (size_t i = 0; i < sizeof ticks / sizeof ticks[0]; i++) {
+                if (ticks[i].another_event)
+                        add_event(f, -1);
+                for (int again = 0; again < 3; again++) {
+                        struct jk_cpu_reading *cpu;
+
+                        /* Fields that are no rates, more tasks and more CPUs change nothing. */
+                        begin(f, ticks[i].fields | (again ? JK_TASK_IO | JK_TASK_THREADS : 0), 1);
+                        for (int k = 0; k < again; k++) {
+                                add_task(f, 1, 2, 3, 4);
+                                add_cpu(f, 5);
+                        }
+                        cpu = add_cpu(f, 7);
+                        cpu->frequency_seen = ticks[i].frequency;
+                        cpu->temperature_seen = ticks[i].temperature;
+                        cpu->voltage_seen = ticks[i].voltage;
+                        cpu->frequency_khz = cpu->voltage_uv = 900000;
+                        assert_int_equal(observe(f), again ? JK_FEATURES_SAME : JK_FEATURES_OTHER);
+                }
+        }
+}
+
+static void
+without_counters_there_are_no_rates(void **state)
+{
+        struct fixture *f = *state;
+
+        begin(f, JK_TASK_IO, 1);
+        add_task(f, 5, 5, 5, 5);
+        assert_int_equal(observe(f), JK_FEATURES_OTHER);
+        assert_int_equal(f->features.n_rates, 0);
+        assert_int_equal(observe(f), JK_FEATURES_SAME);
+        begin(f, JK_TASK_CPU, 1);
+        assert_int_equal(observe(f), JK_FEATURES_OTHER);
+        assert_int_equal(f->features.n_rates, 1);
+}
+
+int
+main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        static const struct CMUnitTest tests[] = {
+                CASE(rates_are_per_second_and_sum_over_tasks),
+                CASE(weights_of_tasks_add_up_to_that_of_the_rates),
+                CASE(cycles_lead_and_else_cpu_time),
+                CASE(more_events_than_there_is_room_for_are_left_out),
+                CASE(a_ratio_of_nothing_stays_what_it_was),
+                CASE(ratios_need_both_of_their_parts),
+                CASE(rates_go_with_the_square_of_the_voltage),
+                CASE(frequency_is_that_of_the_busy_cpus),
+                CASE(recent_load_is_followed_in_its_time),
+                CASE(many_rates_do_not_outweigh_the_rest),
+                CASE(change_is_told_exactly_when_what_is_seen_changes),
+                CASE(without_counters_there_are_no_rates),
+        };
+
+        cmocka_set_message_output(CM_OUTPUT_TAP);
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
