@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* The sum of squares of the rates' importance stays about that of two, however many there are:
- * many counted events must not drown frequency and temperature in noise. */
+/* Of all rates together, and of each at most 1: many counted events must not drown frequency and
+ * temperature in noise. */
 #define RATES_IMPORTANCE  2.4
 #define RATIO_IMPORTANCE  0.5
 #define STATE_IMPORTANCE  0.5
