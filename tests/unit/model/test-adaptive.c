@@ -266,7 +266,7 @@ absurd_ticks_break_nothing(void **state)
                 f->world.sample.readings[WORLD_PACKAGE].energy_uj = i % 7 ? 0 : INT64_C(1) << 50;
                 adaptive->observe(f->model, &f->world.sample);
                 for (size_t zone = 0; zone < WORLD_ZONES; zone++) {
-                        double weights[WORLD_PROGRAMS];
+                        double weights[WORLD_PROGRAMS] = { 0 };
                         struct jk_split split = { .task_weights = weights };
 
                         adaptive->split(f->model, &f->world.sample, zone, &split);

@@ -82,7 +82,7 @@ see(struct fixture *f, const double *truth, double idle_w, double noise_w)
         size_t n = f->features.n_rates;
 
         for (int i = 0; i < CELLS; i++) {
-                double x[RATES_MAX];
+                double x[RATES_MAX] = { 0 };
 
                 for (size_t k = 0; k < n; k++)
                         x[k] = random_unit(&f->random);
@@ -480,7 +480,7 @@ see_anything(struct fixture *f)
         for (size_t i = 0; i < n; i++)
                 truth[i] = 40 * random_unit(&f->random) - (i > 0 ? 15 : 0);
         for (int i = 0; i < CELLS; i++) {
-                double x[RATES_MAX], common = random_unit(&f->random);
+                double x[RATES_MAX] = { 0 }, common = random_unit(&f->random);
 
                 for (size_t k = 0; k < n; k++)
                         x[k] = together * common + (1 - together) * random_unit(&f->random);

@@ -189,7 +189,7 @@ world_tick(struct world *w, double elapsed_s)
 static inline void
 world_step(struct world *w, const struct jk_model_ops *ops, struct jk_model *model)
 {
-        double weights[WORLD_PROGRAMS];
+        double weights[WORLD_PROGRAMS] = { 0 };
 
         world_tick(w, 1);
         ops->observe(model, &w->sample);
