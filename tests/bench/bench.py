@@ -26,7 +26,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
 RESULTS = SOURCE / "bench-results/bench.json"
-TARGETS = [f"tests/bench/bench-{name}" for name in ("crowd", "storm", "tick")]
+TARGETS = [f"tests/bench/bench-{name}" for name in ("crowd", "model", "storm", "tick")]
 
 CROWDS = [100, 2000, 10000]
 STORM_RATE = 1000
@@ -42,6 +42,7 @@ BARS = [
     ("less than /proc", 10000, "ratio", ">=", 20.0, "times"),
     ("resident", 2000, "resident_mb", "<=", 12.0, "MB"),
     ("scrape, median", 2000, "scrape_ms", "<=", 5.0, "ms"),
+    ("adaptive, added", 2000, "adaptive_added_ms", "<=", 0.3, "ms CPU"),
     ("allocations a tick", 100, "allocations_per_tick", "<=", 0.0, ""),
     ("allocations a tick", 2000, "allocations_per_tick", "<=", 0.0, ""),
     ("allocations a tick", 10000, "allocations_per_tick", "<=", 0.0, ""),
@@ -100,6 +101,15 @@ def measure_ticks(build, crowd, options):
 def measure_bpf(build, options):
     with scene(build, MIDDLE):
         return tick(build, options, "bpf-stats")["bpf"]
+
+
+def measure_models(build):
+    """CPU milliseconds per tick of each model, and what the learning one adds to the other."""
+    done = subprocess.run([build / "tests/bench/bench-model"], stdout=subprocess.PIPE, check=True,
+                          stdin=subprocess.DEVNULL)
+    models = json.loads(done.stdout)
+    added = models["adaptive"]["mean_ms"] - models["share"]["mean_ms"]
+    return {"models": models, "adaptive_added_ms": round(added, 4)}
 
 
 def free_port():
@@ -186,8 +196,9 @@ def machine():
 
 def figure(result, crowd, name):
     found = result["crowds"].get(str(crowd), {}).get(name)
-    if found is None:
-        found = result["agent"].get(name)
+    for part in ("agent", "model"):
+        if found is None:
+            found = result[part].get(name)
     return found["mean"] if isinstance(found, dict) else found
 
 
@@ -236,6 +247,13 @@ def print_bpf(result):
               f" {program['runs']} events")
 
 
+def print_models(result):
+    print("\nModels, CPU milliseconds per tick: 2,000 tasks that all did something, 4 zones, 3 counters")
+    for name, row in result["model"]["models"].items():
+        print(f"  {name:<16} {row['mean_ms']:>8.3f} mean {row['p99_ms']:>8.3f} 99th percentile"
+              f" {row['max_ms']:>8.3f} at most, {row['allocations']} allocations")
+
+
 def print_bars(rows):
     print("\nBars")
     for row in rows:
@@ -246,13 +264,15 @@ def print_bars(rows):
 
 def measure(build, options):
     result = {"machine": machine(), "storm_rate": STORM_RATE, "interval_ms": options.interval_ms,
-              "crowds": {}, "bpf": [], "agent": {}}
+              "crowds": {}, "bpf": [], "agent": {}, "model": {}}
     for crowd in options.crowds:
         say(f"bench: {options.ticks} ticks beside {crowd} idle tasks and a fork storm")
         result["crowds"][str(crowd)] = measure_ticks(build, crowd, options)
     if any(row["activity"] == "bpf" for row in result["crowds"].values()):
         say("bench: the BPF programs")
         result["bpf"] = measure_bpf(build, options)
+    say("bench: the models")
+    result["model"] = measure_models(build)
     say("bench: the agent")
     try:
         result["agent"] = measure_agent(build, options)
@@ -292,6 +312,7 @@ def main():
     print_ticks(result)
     print_bpf(result)
     print_agent(result)
+    print_models(result)
     print_bars(result["bars"])
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(result, indent=2) + "\n", encoding="ascii")
