@@ -248,7 +248,7 @@ def print_bpf(result):
 
 
 def print_models(result):
-    print("\nModels, CPU milliseconds per tick: 2,000 tasks that all did something, 4 zones, 3 counters")
+    print("\nModels, CPU milliseconds per tick: 2,000 active tasks, 4 zones, 3 counters")
     for name, row in result["model"]["models"].items():
         print(f"  {name:<16} {row['mean_ms']:>8.3f} mean {row['p99_ms']:>8.3f} 99th percentile"
               f" {row['max_ms']:>8.3f} at most, {row['allocations']} allocations")

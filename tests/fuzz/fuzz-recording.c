@@ -84,7 +84,7 @@ take(struct replay *replay, enum jk_message kind, const void *body, size_t lengt
         if (r != 1)
                 return;
         check_sample(&replay->sample);
-        PROMISE(jk_ledger_book(replay->ledger, &replay->sample, &jk_model_share, replay->model) ==
+        PROMISE(jk_ledger_book(replay->ledger, &replay->sample, &jk_model_adaptive, replay->model) ==
                 0);
         check_books(replay->ledger, replay->sample.zones->count);
 }
@@ -99,7 +99,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         PROMISE(replay.decoder);
         PROMISE(jk_ledger_open(&options, &replay.ledger, NULL) == 0);
-        PROMISE(jk_model_share.open(&replay.model, NULL) == 0);
+        PROMISE(jk_model_adaptive.open(&replay.model, NULL) == 0);
         while (jk_wire_left(&in) > 0) {
                 enum jk_message kind = (enum jk_message) * in.at++;
                 size_t length;
@@ -109,7 +109,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                         take(&replay, kind, body, length);
         }
 
-        jk_model_share.close(replay.model);
+        jk_model_adaptive.close(replay.model);
         jk_ledger_close(replay.ledger);
         jk_decoder_free(replay.decoder);
         jk_sample_free(&replay.sample);
