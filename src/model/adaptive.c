@@ -17,7 +17,7 @@
 #include "model/model.h"
 #include "model/weights.h"
 
-#define CELLS 256
+#define CELLS 192
 
 /* Multiplications per tick for the weights, and as many for the regression: some 50 µs each. A fit
  * of all cells takes about a minute of ticks of 1 s. */
