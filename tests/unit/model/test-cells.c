@@ -179,6 +179,28 @@ a_cell_that_is_visited_follows_a_drift(void **state)
         jk_cells_free(&cells);
 }
 
+static void
+a_tick_joins_its_like_where_there_is_no_room(void **state)
+{
+        struct jk_cells cells = make(4);
+
+        (void)state;
+        add(&cells, 0, 0, 0, 20);
+        add(&cells, 40, 0, 0, 60);
+        add(&cells, 20, 0, 0, 40);
+        add(&cells, 10, 0, 0, 30);
+        add(&cells, 1, 0, 0, 22);
+        assert_true(cells.x[cell_at(&cells, 0) * COORDINATES] == 0.5);
+        assert_true(cells.y[cell_at(&cells, 0) * ZONES] == 21);
+        for (int a = 10; a <= 40; a += a)
+                assert_true(cells.y[cell_at(&cells, a) * ZONES] == 20 + a);
+
+        add(&cells, 70, 0, 0, 90); /* unlike all: the two that are nearest become one */
+        assert_true(cells.y[cell_at(&cells, 70) * ZONES] == 90);
+        assert_true(cells.count[cell_at(&cells, 5)] == 3);
+        jk_cells_free(&cells);
+}
+
 /* ---- sums ---- */
 
 static void
@@ -440,6 +462,7 @@ main(void)
                 cmocka_unit_test(a_load_after_long_sameness_gets_a_cell_of_its_own),
                 cmocka_unit_test(the_same_tick_again_costs_two_cells_at_most),
                 cmocka_unit_test(a_cell_that_is_visited_follows_a_drift),
+                cmocka_unit_test(a_tick_joins_its_like_where_there_is_no_room),
                 cmocka_unit_test(constant_power_stays_constant),
                 cmocka_unit_test(scatter_within_and_between_cells_is_all_there_is),
                 cmocka_unit_test(scatter_of_long_ago_is_forgotten),

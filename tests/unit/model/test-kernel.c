@@ -164,6 +164,22 @@ noise_is_averaged_away(void **state)
 }
 
 static void
+cells_count_as_much_as_they_have_ticks(void **state)
+{
+        struct fixture *f = *state;
+
+        see(f, plane, 100);
+        for (size_t cell = 0; cell < 2; cell++) { /* two in one place that contradict each other */
+                f->cells.x[cell * COORDINATES] = 5;
+                f->cells.x[cell * COORDINATES + 1] = 0.5;
+                f->cells.y[cell * ZONES] = plane(5, 0.5) + (cell ? 20 : -20);
+                f->cells.count[cell] = cell ? 60 : 1;
+        }
+        fit(f, SIZE_MAX);
+        assert_true(predict(f, 5, 0.5, 0) > plane(5, 0.5) + 10);
+}
+
+static void
 zones_do_not_mix(void **state)
 {
         struct fixture *f = *state;
@@ -366,6 +382,7 @@ main(void)
                 CASE(curves_are_met_between_the_cells),
                 CASE(planes_are_met_outside_the_cells),
                 CASE(noise_is_averaged_away),
+                CASE(cells_count_as_much_as_they_have_ticks),
                 CASE(zones_do_not_mix),
                 CASE(steps_of_any_size_come_to_the_same),
                 CASE(ticks_in_the_meantime_wait_for_the_next_fit),
