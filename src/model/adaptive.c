@@ -282,6 +282,8 @@ learn(struct jk_model *model, const struct jk_sample *sample)
 static void
 adaptive_observe(struct jk_model *model, const struct jk_sample *sample)
 {
+        enum jk_features_change change;
+
         model->load = jk_load_of(sample);
         jk_idles_observe(&model->idles, sample, model->load.utilisation);
 
@@ -290,13 +292,15 @@ adaptive_observe(struct jk_model *model, const struct jk_sample *sample)
         if (!model->can_weigh)
                 return;
 
-        if (jk_features_observe(&model->features, sample) == JK_FEATURES_OTHER ||
-            has_other_zones(model, sample))
+        change = jk_features_observe(&model->features, sample);
+        if (change == JK_FEATURES_OTHER || has_other_zones(model, sample))
                 start(model, sample);
         if (model->n_zones == 0)
                 return;
 
         expect(model);
+        if (change == JK_FEATURES_DOUBTFUL)
+                return;
         if (read_power(model, sample)) {
                 judge(model, sample);
                 jk_cells_add(&model->cells, model->features.values, model->power_w,

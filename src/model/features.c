@@ -17,6 +17,10 @@
 
 enum state { FREQUENCY = 1 << 0, TEMPERATURE = 1 << 1, VOLTAGE = 1 << 2 };
 
+/* A rate of more than so many times the most there was is doubted. Each doubt raises what will be
+ * believed by as much: a load that is really there is soon learned, one wild count never is. */
+#define DOUBTFUL 10.0
+
 /* Of power that depends on what was before: regulators and fans within seconds, heat within a
  * minute, and readings that were averaged by whoever took them. */
 static const double recent_s[] = { 15, 60 };
@@ -178,6 +182,24 @@ add_up_rates(struct jk_features *features, const struct jk_sample *sample)
         }
 }
 
+static bool
+is_doubtful(struct jk_features *features)
+{
+        bool doubtful = false;
+
+        for (size_t i = 0; i < features->n_rates; i++) {
+                double *most = &features->most[i];
+
+                if (*most > 0 && features->values[i] > DOUBTFUL * *most) {
+                        *most *= DOUBTFUL;
+                        doubtful = true;
+                } else {
+                        *most = fmax(*most, features->values[i]);
+                }
+        }
+        return doubtful;
+}
+
 /* A ratio of nothing to nothing is what it was. */
 static size_t
 set_ratios(struct jk_features *features, size_t next)
@@ -239,6 +261,9 @@ jk_features_observe(struct jk_features *features, const struct jk_sample *sample
         add_up_rates(features, sample);
         next = set_ratios(features, features->n_rates);
         next = set_states(features, &states, next);
+        if (is_doubtful(features))
+                return JK_FEATURES_DOUBTFUL;
+
         set_recent(features, (double)sample->elapsed_ns / 1e9, next);
         return change;
 }

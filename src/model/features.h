@@ -36,15 +36,17 @@ struct jk_features {
         size_t n_events;
         unsigned states; /* which of frequency, temperature, voltage are seen */
 
-        double voltage2; /* of the tick: the mean voltage squared, or 1 */
+        double most[JK_RATES_MAX]; /* that a rate was believed to be */
+        double voltage2;           /* of the tick: the mean voltage squared, or 1 */
         double recent[2];
         bool started;
 };
 
-enum jk_features_change { JK_FEATURES_SAME, JK_FEATURES_OTHER };
+enum jk_features_change { JK_FEATURES_SAME, JK_FEATURES_OTHER, JK_FEATURES_DOUBTFUL };
 
 /* Take in a tick. OTHER: what is seen has changed, and values have other meanings than before.
- * Needs sample.elapsed_ns > 0 and JK_SAMPLE_TASKS. */
+ * DOUBTFUL: a rate is so far above all before it that it may be a counter's fault: nothing to learn
+ * from. Needs sample.elapsed_ns > 0 and JK_SAMPLE_TASKS. */
 enum jk_features_change jk_features_observe(struct jk_features *features,
                                             const struct jk_sample *sample);
 

@@ -278,6 +278,30 @@ absurd_ticks_break_nothing(void **state)
         }
 }
 
+/* Counters that are scaled up from a short time in which they ran can be off by any factor. */
+static void
+one_wild_tick_does_not_spoil_it(void **state)
+{
+        struct fixture *f = *state;
+
+        live(f);
+        for (int factor = 100; factor <= 1000000; factor *= 100) {
+                world_tick(&f->world, 1);
+                for (size_t i = 0; i < f->world.n_programs; i++) {
+                        struct jk_task_record *task = &f->world.sample.tasks[i];
+
+                        task->cycles = task->cycles * (uint64_t)factor + 1000000000;
+                        task->llc_misses = task->llc_misses * (uint64_t)factor + 1000000000;
+                }
+                adaptive->observe(f->model, &f->world.sample);
+        }
+        live(f);
+        mix(f, adaptive, f->model, 300);
+        assert_error(f, f->compute, WORLD_PACKAGE, 5);
+        assert_error(f, f->memory, WORLD_PACKAGE, 5);
+        assert_error(f, f->memory, WORLD_DRAM, 10);
+}
+
 int
 main(void)
 {
@@ -293,6 +317,7 @@ main(void)
                 CASE(one_zone_that_is_not_read_does_not_stop_the_other),
                 CASE(counters_that_come_and_go_are_followed),
                 CASE(the_same_ticks_teach_the_same),
+                CASE(one_wild_tick_does_not_spoil_it),
                 CASE(absurd_ticks_break_nothing),
         };
 

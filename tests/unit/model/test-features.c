@@ -321,6 +321,47 @@ many_rates_do_not_outweigh_the_rest(void **state)
         }
 }
 
+/* ---- doubts ---- */
+
+static enum jk_features_change
+observe_cycles(struct fixture *f, uint64_t cycles)
+{
+        begin(f, JK_TASK_CPU | JK_TASK_CYCLES, 1);
+        add_task(f, 1000, cycles, 0, 0);
+        return observe(f);
+}
+
+static void
+one_wild_count_is_never_believed(void **state)
+{
+        struct fixture *f = *state;
+
+        observe_cycles(f, 3000);
+        for (int i = 0; i < 5; i++) {
+                assert_int_equal(observe_cycles(f, UINT64_C(1) << 60), JK_FEATURES_DOUBTFUL);
+                assert_int_equal(observe_cycles(f, 3000), JK_FEATURES_SAME);
+                assert_near(f->features.values[3], 3000); /* of late: nothing of it stays */
+                assert_near(f->features.values[4], 3000);
+        }
+}
+
+static void
+a_load_that_stays_is_soon_believed(void **state)
+{
+        struct fixture *f = *state;
+        int doubts = 0;
+
+        observe_cycles(f, 0);
+        assert_int_equal(observe_cycles(f, 3000), JK_FEATURES_SAME); /* the first at all */
+        assert_int_equal(observe_cycles(f, 30000), JK_FEATURES_SAME);
+        while (observe_cycles(f, 30000000) == JK_FEATURES_DOUBTFUL)
+                doubts++;
+        assert_int_equal(doubts, 2);
+        assert_near(f->features.values[1], 30000000);
+        assert_int_equal(observe_cycles(f, 10), JK_FEATURES_SAME);
+        assert_int_equal(observe_cycles(f, 30000000), JK_FEATURES_SAME);
+}
+
 /* ---- what is seen ---- */
 
 static void
@@ -393,6 +434,8 @@ main(void)
                 CASE(frequency_is_that_of_the_busy_cpus),
                 CASE(recent_load_is_followed_in_its_time),
                 CASE(many_rates_do_not_outweigh_the_rest),
+                CASE(one_wild_count_is_never_believed),
+                CASE(a_load_that_stays_is_soon_believed),
                 CASE(change_is_told_exactly_when_what_is_seen_changes),
                 CASE(without_counters_there_are_no_rates),
         };
