@@ -380,6 +380,28 @@ neighbours_stay_the_nearest_while_room_is_made(void **state)
         }
 }
 
+/* Of many cells a tick finds some only: the ticks here leave all cells where they are. */
+static void
+neighbours_of_many_cells_are_found_within_some_ticks(void **state)
+{
+        struct jk_cells cells = make(200);
+        uint64_t random = 4;
+
+        (void)state;
+        for (int i = 0; i < 600; i++)
+                add_any(&cells, &random);
+        assert_int_equal(cells.n, 200);
+        jk_cells_rescale(&cells, importance);
+        for (int i = 0; i < 10; i++) {
+                double x[COORDINATES], y[ZONES] = { 20, 7 };
+
+                memcpy(x, cells.x, sizeof x);
+                jk_cells_add(&cells, x, y, importance);
+        }
+        assert_neighbours(&cells);
+        jk_cells_free(&cells);
+}
+
 /* ---- memory ---- */
 
 static void
@@ -470,6 +492,7 @@ main(void)
                 cmocka_unit_test(scales_make_spreads_equal_but_for_importance),
                 cmocka_unit_test(neighbours_are_the_nearest_once_rescaled),
                 cmocka_unit_test(neighbours_stay_the_nearest_while_room_is_made),
+                cmocka_unit_test(neighbours_of_many_cells_are_found_within_some_ticks),
                 cmocka_unit_test(out_of_memory_leaves_nothing_behind),
                 cmocka_unit_test(nothing_is_allocated_while_learning),
                 cmocka_unit_test(a_regression_without_memory_is_not_opened),
