@@ -24,6 +24,23 @@ static const struct unit {
         { "s", 1e9, false },      { "cpus", 1e9, true },  { "percent", 1e7, true },
 }, frequency_units[] = {
         { "kHz", 1, false }, { "Hz", 1e-3, false }, { "MHz", 1e3, false }, { "GHz", 1e6, false },
+}, temperature_units[] = {
+        { "C", 1e3, false }, { "mC", 1, false },
+}, voltage_units[] = {
+        { "V", 1e6, false }, { "mV", 1e3, false }, { "uV", 1, false },
+};
+
+/* What is counted has a number for its unit instead: how many one of the file is. */
+static const struct measure {
+        enum jk_feature feature;
+        const struct unit *units;
+        size_t n;
+} measures[] = {
+        { JK_FEATURE_ENERGY, energy_units, JK_COUNT(energy_units) },
+        { JK_FEATURE_CPU, time_units, JK_COUNT(time_units) },
+        { JK_FEATURE_FREQUENCY, frequency_units, JK_COUNT(frequency_units) },
+        { JK_FEATURE_TEMPERATURE, temperature_units, JK_COUNT(temperature_units) },
+        { JK_FEATURE_VOLTAGE, voltage_units, JK_COUNT(voltage_units) },
 };
 
 static const struct {
@@ -48,13 +65,15 @@ static const struct {
         { "minor_faults", JK_FEATURE_MINOR_FAULTS },
         { "major_faults", JK_FEATURE_MAJOR_FAULTS },
         { "frequency", JK_FEATURE_FREQUENCY },
+        { "temperature", JK_FEATURE_TEMPERATURE },
+        { "voltage", JK_FEATURE_VOLTAGE },
 };
 
 /* A value while its keys are read: the unit is looked up once it is known what it is of. */
 struct draft {
         struct jk_mapping_table *table;
         struct jk_mapping_value value;
-        const yaml_node_t *unit, *kind;
+        const yaml_node_t *feature, *unit, *kind, *package;
 };
 
 static int
@@ -78,9 +97,41 @@ value_feature(struct jk_yaml *yaml, const yaml_node_t *node, void *into)
         int r = jk_mapping_choice(yaml, node, "feature", features, JK_COUNT(features),
                                   sizeof *features, &index);
 
-        if (r == 0)
-                draft->value.feature = features[index].feature;
-        return r;
+        if (r < 0)
+                return r;
+        draft->feature = node;
+        draft->value.feature = features[index].feature;
+        return 0;
+}
+
+static int
+value_event(struct jk_yaml *yaml, const yaml_node_t *node, void *into)
+{
+        struct draft *draft = into;
+        int r = jk_yaml_string(yaml, node, &draft->value.event);
+
+        if (r < 0)
+                return r;
+        if (draft->value.event[0] == '\0' || strlen(draft->value.event) >= JK_EVENT_NAME_SIZE)
+                return jk_yaml_refuse(yaml, node, "an event's name has 1 to %d bytes",
+                                      JK_EVENT_NAME_SIZE - 1);
+        return 0;
+}
+
+static int
+value_package(struct jk_yaml *yaml, const yaml_node_t *node, void *into)
+{
+        struct draft *draft = into;
+        const char *text;
+        int r = jk_yaml_scalar(yaml, node, &text);
+
+        if (r < 0)
+                return r;
+        if (text[0] == '\0' || strlen(text) > 4 || text[strspn(text, "0123456789")] != '\0')
+                return jk_yaml_refuse(yaml, node, "'%.40s' is no number of a package", text);
+        draft->package = node;
+        draft->value.package = (int)strtoul(text, NULL, 10);
+        return 0;
 }
 
 static int
@@ -143,51 +194,55 @@ static const struct jk_yaml_key zone_keys[] = {
 };
 
 static const struct jk_yaml_key feature_keys[] = {
-        { "feature", value_feature, true }, { "column", value_column, true },
-        { "unit", value_unit, false },      { "kind", value_kind, false },
-        { "range", value_range, false },    { "where", value_where, false },
+        { "feature", value_feature, false }, { "event", value_event, false },
+        { "package", value_package, false }, { "column", value_column, true },
+        { "unit", value_unit, false },       { "kind", value_kind, false },
+        { "range", value_range, false },     { "where", value_where, false },
 };
 
-static int
-find_unit(struct jk_yaml *yaml, struct draft *draft, const struct unit **ret_unit)
+static const struct measure *
+find_measure(enum jk_feature feature)
 {
-        const struct unit *units = draft->value.feature == JK_FEATURE_ENERGY ? energy_units
-                                   : draft->value.feature == JK_FEATURE_CPU  ? time_units
-                                                                             : frequency_units;
-        size_t n = draft->value.feature == JK_FEATURE_ENERGY ? JK_COUNT(energy_units)
-                   : draft->value.feature == JK_FEATURE_CPU  ? JK_COUNT(time_units)
-                                                             : JK_COUNT(frequency_units);
-        size_t index;
-        int r = jk_mapping_choice(yaml, draft->unit, "unit", units, n, sizeof *units, &index);
-
-        if (r == 0)
-                *ret_unit = &units[index];
-        return r;
+        for (size_t i = 0; i < JK_COUNT(measures); i++)
+                if (measures[i].feature == feature)
+                        return &measures[i];
+        return NULL;
 }
 
-/* What is counted has a number for its unit: how many one of the file is. */
-static bool
-is_counted(enum jk_feature feature)
+/* An item of `features` is a feature or an event. */
+static int
+settle_event(struct jk_yaml *yaml, const yaml_node_t *node, struct draft *draft)
 {
-        return feature != JK_FEATURE_ENERGY && feature != JK_FEATURE_CPU &&
-               feature != JK_FEATURE_FREQUENCY;
+        if (draft->value.zone)
+                return 0;
+        if (!draft->feature == !draft->value.event)
+                return jk_yaml_refuse(yaml, node, "a feature has one of 'feature' and 'event'");
+        if (draft->package && !draft->value.event)
+                return jk_yaml_refuse(yaml, draft->package, "only an event is of a package");
+        if (draft->value.event)
+                draft->value.feature = JK_FEATURE_EVENT;
+        return 0;
 }
 
 static int
 settle_unit(struct jk_yaml *yaml, const yaml_node_t *node, struct draft *draft)
 {
-        const struct unit *unit = NULL;
+        const struct measure *measure = find_measure(draft->value.feature);
+        const struct unit *unit;
+        size_t index;
         int r;
 
         draft->value.scale = 1;
-        if (is_counted(draft->value.feature))
+        if (!measure)
                 return draft->unit ? jk_mapping_number(yaml, draft->unit, &draft->value.scale) : 0;
         if (!draft->unit)
                 return jk_yaml_refuse(yaml, node, "%s lacks 'unit'",
                                       jk_feature_name(draft->value.feature));
-        r = find_unit(yaml, draft, &unit);
+        r = jk_mapping_choice(yaml, draft->unit, "unit", measure->units, measure->n,
+                              sizeof *measure->units, &index);
         if (r < 0)
                 return r;
+        unit = &measure->units[index];
         draft->value.scale = unit->scale;
         draft->value.kind = unit->rate ? JK_SERIES_RATE : JK_SERIES_INTERVAL;
         return 0;
@@ -203,8 +258,9 @@ settle_kind(struct jk_yaml *yaml, struct draft *draft)
 
         if (r < 0)
                 return r;
-        if (draft->value.feature == JK_FEATURE_FREQUENCY)
-                return jk_yaml_refuse(yaml, draft->kind, "a frequency is of no kind");
+        if (jk_feature_is_state(draft->value.feature))
+                return jk_yaml_refuse(yaml, draft->kind, "a %s is of no kind",
+                                      jk_feature_name(draft->value.feature));
         if (is_rate && kinds[index].kind != JK_SERIES_RATE)
                 return jk_yaml_refuse(yaml, draft->kind,
                                       "what has this unit is a rate, and nothing else");
@@ -215,13 +271,15 @@ settle_kind(struct jk_yaml *yaml, struct draft *draft)
 static int
 settle(struct jk_yaml *yaml, const yaml_node_t *node, struct draft *draft)
 {
-        int r = settle_unit(yaml, node, draft);
+        int r = settle_event(yaml, node, draft);
 
+        if (r == 0)
+                r = settle_unit(yaml, node, draft);
         if (r == 0 && draft->kind)
                 r = settle_kind(yaml, draft);
         if (r < 0)
                 return r;
-        if (draft->value.feature == JK_FEATURE_FREQUENCY)
+        if (jk_feature_is_state(draft->value.feature))
                 draft->value.kind = JK_SERIES_STATE;
         if (draft->value.range > 0 && draft->value.kind != JK_SERIES_CUMULATIVE)
                 return jk_yaml_refuse(yaml, node, "only what is cumulative has a range");
@@ -245,7 +303,7 @@ static int
 read_value(struct jk_yaml *yaml, const yaml_node_t *node, struct jk_mapping_table *table,
            const char *what, const struct jk_yaml_key *keys, size_t n)
 {
-        struct draft draft = { .table = table };
+        struct draft draft = { .table = table, .value.package = -1 };
         int r = jk_yaml_mapping(yaml, node, what, keys, n, &draft);
 
         if (r == 0)
@@ -254,6 +312,7 @@ read_value(struct jk_yaml *yaml, const yaml_node_t *node, struct jk_mapping_tabl
                 r = add_value(yaml, node, table, &draft.value);
         if (r < 0) {
                 free(draft.value.zone);
+                free(draft.value.event);
                 jk_mapping_free_conditions(&draft.value.where);
         }
         return r;

@@ -37,6 +37,7 @@ free_table(struct jk_mapping_table *table)
                 free(table->columns[i]);
         for (size_t i = 0; i < table->n_values; i++) {
                 free(table->values[i].zone);
+                free(table->values[i].event);
                 jk_mapping_free_conditions(&table->values[i].where);
         }
         free(table->name);
@@ -202,10 +203,12 @@ check_table(struct jk_yaml *yaml, const yaml_node_t *node, const struct jk_mappi
                 enum jk_feature feature = table->values[i].feature;
 
                 if (feature != JK_FEATURE_ENERGY && feature != JK_FEATURE_CPU &&
-                    feature != JK_FEATURE_FREQUENCY)
-                        return jk_yaml_refuse(yaml, node,
-                                              "the feature %s needs 'tasks', which say whose it is",
-                                              jk_feature_name(feature));
+                    !jk_feature_is_state(feature))
+                        return jk_yaml_refuse(
+                                yaml, node, "the %s %s needs 'tasks', which say whose it is",
+                                feature == JK_FEATURE_EVENT ? "event" : "feature",
+                                feature == JK_FEATURE_EVENT ? table->values[i].event
+                                                            : jk_feature_name(feature));
         }
         return 0;
 }
@@ -316,6 +319,20 @@ settle_intervals(const char *name, struct jk_mapping *mapping, struct jk_error *
         return 0;
 }
 
+/* What the CPUs are at is told of each: it has to be known how many there are. */
+static int
+check_cpus(const char *name, const struct jk_mapping *mapping, struct jk_error *err)
+{
+        for (size_t i = 0; i < mapping->n_tables && mapping->cpus == 0; i++)
+                for (size_t j = 0; j < mapping->tables[i].n_values; j++)
+                        if (jk_feature_is_state(mapping->tables[i].values[j].feature))
+                                return jk_fail(
+                                        err, EINVAL, "%s: the feature %s needs 'cpus: NUMBER'",
+                                        name,
+                                        jk_feature_name(mapping->tables[i].values[j].feature));
+        return 0;
+}
+
 int
 jk_mapping_parse(const char *name, const char *text, size_t length, struct jk_mapping *ret_mapping,
                  struct jk_error *err)
@@ -325,6 +342,8 @@ jk_mapping_parse(const char *name, const char *text, size_t length, struct jk_ma
 
         if (r == 0)
                 r = settle_intervals(name, &mapping, err);
+        if (r == 0)
+                r = check_cpus(name, &mapping, err);
         if (r < 0)
                 return r;
         *ret_mapping = mapping;

@@ -32,7 +32,9 @@ struct jk_mapping_template {
 
 /* A column and what its numbers are. */
 struct jk_mapping_value {
-        char *zone; /* the name of one, if it is energy */
+        char *zone;  /* the name of one, if it is energy */
+        char *event; /* if it is one */
+        int package; /* that the event is counted on, or -1 */
         enum jk_feature feature;
         enum jk_series_kind kind;
         double scale, range;    /* as in struct jk_series */

@@ -155,6 +155,25 @@ jk_observe_zone(struct jk_observations *seen, const char *name, const char *sour
         return index;
 }
 
+/* ---- events ---- */
+
+int
+jk_observe_event(struct jk_observations *seen, const char *name, int package, struct jk_error *err)
+{
+        struct jk_event event = { .package = package };
+        int index = jk_event_find(&seen->events, name, package);
+
+        if (index >= 0)
+                return index;
+        if (name[0] == '\0' || strlen(name) >= sizeof event.name)
+                return jk_fail(err, EINVAL, "an event's name has 1 to %d bytes",
+                               JK_EVENT_NAME_SIZE - 1);
+        snprintf(event.name, sizeof event.name, "%s", name);
+        index = jk_event_add(&seen->events, &event);
+        return index < 0 ? jk_fail(err, ENOSPC, "there are more than %d events", JK_EVENTS_MAX)
+                         : index;
+}
+
 /* ---- tasks ---- */
 
 /* FNV-1a. */
@@ -252,6 +271,9 @@ jk_observe_task(struct jk_observations *seen, const char *name, pid_t pid, const
 
 /* ---- values ---- */
 
+#define ABSOLUTE_ZERO_MC (-273150)
+#define HOTTEST_MC       1000000 /* what is hotter is no CPU any more */
+
 int
 jk_observe(struct jk_observations *seen, const struct jk_observation *observation,
            struct jk_error *err)
@@ -280,19 +302,31 @@ jk_observations_refuse(struct jk_observations *seen, int code, const struct jk_e
         return 0;
 }
 
+static int
+check_state(enum jk_feature feature, double value, struct jk_error *err)
+{
+        bool is_possible = feature == JK_FEATURE_TEMPERATURE
+                                   ? value >= ABSOLUTE_ZERO_MC && value <= HOTTEST_MC
+                                   : value >= 0 && value <= UINT32_MAX;
+
+        return is_possible ? 0
+                           : jk_fail(err, EINVAL, "is no %s; is the unit right?",
+                                     jk_feature_name(feature));
+}
+
 int
 jk_observed_check(const struct jk_series *series, double value, struct jk_error *err)
 {
         if (isnan(value))
                 return 0;
+        if (jk_feature_is_state(series->feature))
+                return check_state(series->feature, value, err);
         if (value < 0)
                 return jk_fail(err, EINVAL, "is negative");
         if (value > (double)JK_RECORDED_MAX)
                 return jk_fail(err, EINVAL, "is more than any machine does; is the unit right?");
         if (series->range > 0 && value > series->range)
                 return jk_fail(err, EINVAL, "is above the range of the counter");
-        if (series->feature == JK_FEATURE_FREQUENCY && value > UINT32_MAX)
-                return jk_fail(err, EINVAL, "is no frequency; is the unit right?");
         return 0;
 }
 
@@ -309,7 +343,21 @@ jk_feature_name(enum jk_feature feature)
                 [JK_FEATURE_MINOR_FAULTS] = "minor_faults",
                 [JK_FEATURE_MAJOR_FAULTS] = "major_faults",
                 [JK_FEATURE_FREQUENCY] = "frequency",
+                [JK_FEATURE_TEMPERATURE] = "temperature",
+                [JK_FEATURE_VOLTAGE] = "voltage",
+                [JK_FEATURE_ENERGY] = "energy",
+                [JK_FEATURE_EVENT] = "event",
         };
 
-        return feature < JK_FEATURE_MAX ? names[feature] : "energy";
+        return names[feature] ? names[feature] : "";
+}
+
+const char *
+jk_series_name(const struct jk_observations *seen, const struct jk_series *series)
+{
+        if (series->feature == JK_FEATURE_ENERGY)
+                return seen->zones.zones[series->zone].name;
+        if (series->feature == JK_FEATURE_EVENT)
+                return seen->events.events[series->event].name;
+        return jk_feature_name(series->feature);
 }

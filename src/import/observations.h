@@ -27,10 +27,22 @@ enum jk_feature {
         JK_FEATURE_MINOR_FAULTS,
         JK_FEATURE_MAJOR_FAULTS,
         JK_FEATURE_TASK_MAX,
-        JK_FEATURE_FREQUENCY = JK_FEATURE_TASK_MAX, /* kHz, of the machine's CPUs */
+        JK_FEATURE_FREQUENCY = JK_FEATURE_TASK_MAX, /* kHz, of the machine's CPUs; so the next */
+        JK_FEATURE_TEMPERATURE,                     /* m°C */
+        JK_FEATURE_VOLTAGE,                         /* µV */
         JK_FEATURE_MAX,
         JK_FEATURE_ENERGY, /* µJ of a zone */
+        JK_FEATURE_EVENT,  /* of a task, too, but with a name of its own */
 };
+
+#define JK_FEATURE_STATES (JK_FEATURE_MAX - JK_FEATURE_FREQUENCY)
+
+/* Whether it is what the CPUs are at, rather than what there was of it. */
+static inline bool
+jk_feature_is_state(enum jk_feature feature)
+{
+        return feature >= JK_FEATURE_FREQUENCY && feature < JK_FEATURE_MAX;
+}
 
 enum jk_series_kind {
         JK_SERIES_INTERVAL,   /* what there was since the time before */
@@ -42,7 +54,7 @@ enum jk_series_kind {
 struct jk_series {
         enum jk_series_kind kind;
         enum jk_feature feature;
-        int zone;         /* of energy */
+        int zone, event;  /* the index of energy's or of an event's */
         bool of_machine;  /* not of a task */
         bool ignored;     /* another one says the same better */
         double scale;     /* from what stands in the file to the feature's unit */
@@ -78,6 +90,7 @@ struct jk_observation {
 
 struct jk_observations {
         struct jk_zone_table zones;
+        struct jk_event_table events;
         unsigned int cpus; /* 0: not known */
 
         struct jk_series *series;
@@ -115,6 +128,10 @@ int jk_observe_series(struct jk_observations *seen, const struct jk_series *seri
 int jk_observe_zone(struct jk_observations *seen, const char *name, const char *source,
                     struct jk_error *err);
 
+/* The index of the event of that name and package (-1: all), which is added if it is new. */
+int jk_observe_event(struct jk_observations *seen, const char *name, int package,
+                     struct jk_error *err);
+
 /* The index of the task, which is added if it is new. pid 0: it has none. */
 int jk_observe_task(struct jk_observations *seen, const char *name, pid_t pid, const char *cgroup,
                     struct jk_error *err);
@@ -130,5 +147,8 @@ int jk_observations_refuse(struct jk_observations *seen, int code, const struct 
 int jk_observed_check(const struct jk_series *series, double value, struct jk_error *err);
 
 const char *jk_feature_name(enum jk_feature feature);
+
+/* What a series tells of, for messages: the zone's or the event's own name, or the feature's. */
+const char *jk_series_name(const struct jk_observations *seen, const struct jk_series *series);
 
 #define jk_autoobservations __attribute__((cleanup(jk_observations_free)))

@@ -42,7 +42,7 @@ add_series(struct jk_tables *tables, const struct jk_mapping_table *table, uint3
         struct jk_series series = {
                 .kind = value->kind,
                 .feature = value->feature,
-                .of_machine = !table->has_tasks || value->feature == JK_FEATURE_FREQUENCY,
+                .of_machine = !table->has_tasks || jk_feature_is_state(value->feature),
                 .scale = value->scale,
                 .range = value->range,
                 .stream = stream,
@@ -56,6 +56,11 @@ add_series(struct jk_tables *tables, const struct jk_mapping_table *table, uint3
                         return series.zone;
                 if (value->uncertainty_pct > 0)
                         seen->zones.zones[series.zone].uncertainty_pct = value->uncertainty_pct;
+        }
+        if (value->event) {
+                series.event = jk_observe_event(seen, value->event, value->package, err);
+                if (series.event < 0)
+                        return series.event;
         }
         r = jk_observe_series(seen, &series);
         return r < 0 ? jk_fail(err, r, "out of memory") : r;

@@ -29,7 +29,8 @@ struct counter {
 /* What a task did in the tick. */
 struct doing {
         double did[JK_FEATURE_TASK_MAX];
-        unsigned int has; /* bits of features */
+        unsigned int has;    /* bits of features */
+        uint32_t has_events; /* bits of events */
         bool listed;
         bool known; /* was listed before */
         bool told;  /* the cgroup that has its number from this task */
@@ -53,11 +54,12 @@ struct ticker {
         /* the tick that is being filled */
         int64_t now_ns, covered_ns; /* the longest span of what is in it */
         struct jk_zone_reading readings[JK_ZONES_MAX];
-        struct doing *doing; /* by task */
+        struct doing *doing;  /* by task */
+        double *event_counts; /* by task and event */
         uint32_t *listed;
         size_t n_listed;
         bool has_tasks;
-        double machine_ns, frequency_khz; /* NaN: not seen */
+        double machine_ns, states[JK_FEATURE_STATES]; /* NaN: not seen */
         int64_t cpu_span_ns;
 };
 
@@ -102,12 +104,9 @@ static int
 refuse(struct ticker *ticker, const struct jk_observation *item, const char *why)
 {
         const struct jk_series *series = &ticker->seen->series[item->series];
-        const char *what = series->feature == JK_FEATURE_ENERGY
-                                   ? ticker->seen->zones.zones[series->zone].name
-                                   : jk_feature_name(series->feature);
 
         jk_fail(ticker->err, EINVAL, "%s:%u: %s %s", ticker->seen->files[item->file], item->line,
-                what, why);
+                jk_series_name(ticker->seen, series), why);
         return jk_observations_refuse(ticker->seen, -EINVAL, ticker->err);
 }
 
@@ -205,32 +204,52 @@ add_of_machine(struct ticker *ticker, const struct jk_series *series, const stru
 {
         if (isnan(amount->value))
                 return;
-        if (series->feature == JK_FEATURE_FREQUENCY)
-                ticker->frequency_khz = amount->value;
+        if (jk_feature_is_state(series->feature))
+                ticker->states[series->feature - JK_FEATURE_FREQUENCY] = amount->value;
         else if (series->feature == JK_FEATURE_CPU)
                 ticker->machine_ns =
                         (isnan(ticker->machine_ns) ? 0 : ticker->machine_ns) + amount->value;
+}
+
+static double *
+event_counts(const struct ticker *ticker, uint32_t task)
+{
+        return ticker->event_counts + task * ticker->seen->events.count;
+}
+
+static struct doing *
+list(struct ticker *ticker, uint32_t task)
+{
+        struct doing *doing = &ticker->doing[task];
+
+        if (doing->listed)
+                return doing;
+        *doing = (struct doing){ .listed = true, .known = doing->known, .told = doing->told };
+        for (size_t i = 0; i < ticker->seen->events.count; i++)
+                event_counts(ticker, task)[i] = 0;
+        ticker->listed[ticker->n_listed++] = task;
+        return doing;
 }
 
 static int
 add_of_task(struct ticker *ticker, const struct jk_series *series,
             const struct jk_observation *item, const struct amount *amount)
 {
-        struct doing *doing = &ticker->doing[item->task];
+        struct doing *doing = list(ticker, item->task);
+        bool is_event = series->feature == JK_FEATURE_EVENT;
+        double *did = is_event ? &event_counts(ticker, item->task)[series->event]
+                               : &doing->did[series->feature];
 
-        if (!doing->listed) {
-                *doing = (struct doing){ .listed = true,
-                                         .known = doing->known,
-                                         .told = doing->told };
-                ticker->listed[ticker->n_listed++] = item->task;
-        }
         ticker->has_tasks = true;
         if (isnan(amount->value))
                 return 0;
-        if (doing->did[series->feature] + amount->value > (double)JK_RECORDED_MAX)
+        if (*did + amount->value > (double)JK_RECORDED_MAX)
                 return refuse(ticker, item, "is more than any machine does");
-        doing->did[series->feature] += amount->value;
-        doing->has |= 1U << series->feature;
+        *did += amount->value;
+        if (is_event)
+                doing->has_events |= UINT32_C(1) << series->event;
+        else
+                doing->has |= 1U << series->feature;
         return 0;
 }
 
@@ -288,6 +307,19 @@ seen_fields(const struct ticker *ticker)
         return seen;
 }
 
+/* The same of the events, which a sample has all of or none. */
+static const struct jk_event_table *
+seen_events(const struct ticker *ticker)
+{
+        const struct jk_event_table *events = &ticker->seen->events;
+        uint64_t all = (UINT64_C(1) << events->count) - 1;
+
+        for (size_t i = 0; i < ticker->n_listed; i++)
+                if (ticker->doing[ticker->listed[i]].has_events != all)
+                        return NULL;
+        return events->count > 0 && ticker->n_listed > 0 ? events : NULL;
+}
+
 static int
 begin_sample(struct ticker *ticker, int64_t time_ns)
 {
@@ -300,6 +332,7 @@ begin_sample(struct ticker *ticker, int64_t time_ns)
         now.monotonic_ns = now.boottime_ns = time_ns - ticker->start_ns + CLOCK_START_NS;
         jk_sample_begin(sample, &now);
         sample->zones = &ticker->seen->zones;
+        sample->events = NULL;
         ticker->before_ns = time_ns;
         return first ? jk_sample_add_cgroup(sample, 1, JK_CGROUP_APPEARED, "/") : 0;
 }
@@ -325,6 +358,16 @@ fill_activity(struct jk_task_record *task, const struct doing *doing, uint32_t f
         task->major_faults = rounded(doing, JK_FEATURE_MAJOR_FAULTS, faults);
 }
 
+static void
+fill_events(const struct ticker *ticker, uint32_t index)
+{
+        const struct jk_sample *sample = &ticker->sample;
+
+        for (size_t i = 0; i < jk_sample_n_events(sample); i++)
+                jk_sample_task_events(sample, sample->n_tasks - 1)[i] =
+                        (uint64_t)llround(event_counts(ticker, index)[i]);
+}
+
 /* A task without a process id gets its number for one; its number as the start keeps it apart from
  * all others. */
 static int
@@ -344,6 +387,7 @@ add_task(struct ticker *ticker, uint32_t index)
         task->flags = doing->known ? 0 : JK_TASK_NEW;
         snprintf(task->comm, sizeof task->comm, "%s", who->name);
         fill_activity(task, doing, sample->task_fields);
+        fill_events(ticker, index);
         doing->listed = false;
         if (doing->known)
                 return 0;
@@ -354,6 +398,31 @@ add_task(struct ticker *ticker, uint32_t index)
         return jk_sample_add_cgroup(sample, who->cgroup_id, JK_CGROUP_APPEARED, who->cgroup);
 }
 
+static bool
+has_states(const struct ticker *ticker)
+{
+        for (size_t i = 0; i < JK_FEATURE_STATES; i++)
+                if (!isnan(ticker->states[i]))
+                        return true;
+        return false;
+}
+
+static void
+fill_states(const struct ticker *ticker, struct jk_cpu_reading *cpu)
+{
+        const double *states = ticker->states - JK_FEATURE_FREQUENCY;
+
+        cpu->frequency_seen = !isnan(states[JK_FEATURE_FREQUENCY]);
+        if (cpu->frequency_seen)
+                cpu->frequency_khz = (uint32_t)states[JK_FEATURE_FREQUENCY];
+        cpu->temperature_seen = !isnan(states[JK_FEATURE_TEMPERATURE]);
+        if (cpu->temperature_seen)
+                cpu->temperature_mc = (int32_t)lround(states[JK_FEATURE_TEMPERATURE]);
+        cpu->voltage_seen = !isnan(states[JK_FEATURE_VOLTAGE]);
+        if (cpu->voltage_seen)
+                cpu->voltage_uv = (uint32_t)llround(states[JK_FEATURE_VOLTAGE]);
+}
+
 /* All CPUs alike, as nothing says which was busy. */
 static int
 add_cpus(struct ticker *ticker, double busy_ns)
@@ -362,7 +431,7 @@ add_cpus(struct ticker *ticker, double busy_ns)
         unsigned int n = ticker->seen->cpus;
         double each = n > 0 ? fmin(busy_ns / n, (double)ticker->cpu_span_ns) : NAN;
 
-        if (n == 0 || (isnan(busy_ns) && isnan(ticker->frequency_khz)))
+        if (n == 0 || (isnan(busy_ns) && !has_states(ticker)))
                 return 0;
         sample->flags |= JK_SAMPLE_CPUS;
         for (unsigned int i = 0; i < n; i++) {
@@ -372,9 +441,7 @@ add_cpus(struct ticker *ticker, double busy_ns)
                         return -ENOMEM;
                 cpu->cpu = i;
                 cpu->online = true;
-                cpu->frequency_seen = !isnan(ticker->frequency_khz);
-                if (cpu->frequency_seen)
-                        cpu->frequency_khz = (uint32_t)ticker->frequency_khz;
+                fill_states(ticker, cpu);
                 if (isnan(busy_ns))
                         continue;
                 cpu->busy_ns = (uint64_t)llround(each);
@@ -408,6 +475,7 @@ emit(struct ticker *ticker)
         if (ticker->has_tasks)
                 sample->flags |= JK_SAMPLE_TASKS;
         sample->task_fields = seen_fields(ticker);
+        sample->events = seen_events(ticker);
         if (r == 0)
                 r = add_cpus(ticker, find_busy_ns(ticker));
         for (size_t i = 0; r == 0 && i < ticker->n_listed; i++)
@@ -465,7 +533,9 @@ begin_tick(struct ticker *ticker, int64_t now_ns)
         ticker->covered_ns = ticker->cpu_span_ns = 0;
         ticker->n_listed = 0;
         ticker->has_tasks = false;
-        ticker->machine_ns = ticker->frequency_khz = NAN;
+        ticker->machine_ns = NAN;
+        for (size_t i = 0; i < JK_FEATURE_STATES; i++)
+                ticker->states[i] = NAN;
         memset(ticker->readings, 0, sizeof ticker->readings);
 }
 
@@ -497,7 +567,9 @@ prepare(struct ticker *ticker)
         ticker->spans_ns = calloc(seen->n_streams + 1, sizeof *ticker->spans_ns);
         ticker->doing = calloc(seen->n_tasks + 1, sizeof *ticker->doing);
         ticker->listed = calloc(seen->n_tasks + 1, sizeof *ticker->listed);
-        if (!ticker->spans_ns || !ticker->doing || !ticker->listed)
+        ticker->event_counts =
+                calloc(seen->n_tasks * seen->events.count + 1, sizeof *ticker->event_counts);
+        if (!ticker->spans_ns || !ticker->doing || !ticker->listed || !ticker->event_counts)
                 return jk_fail(ticker->err, ENOMEM, "out of memory");
         return 0;
 }
@@ -509,6 +581,7 @@ release(struct ticker *ticker)
         free(ticker->spans_ns);
         free(ticker->doing);
         free(ticker->listed);
+        free(ticker->event_counts);
         free(ticker->counters);
         jk_map_free(&ticker->by_counter);
 }
