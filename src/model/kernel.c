@@ -11,7 +11,7 @@
 
 /* Variances, where that of a bump's height is 1: only their ratios matter. */
 #define PLANE_VARIANCE 1e4 /* of the plane's slopes and height: hardly bound */
-#define NOISE_VARIANCE 0.1 /* of one tick's power about the function */
+#define NOISE_VARIANCE 0.3 /* of one tick's power about the function */
 
 struct fit {
         size_t n;
