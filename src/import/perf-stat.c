@@ -22,7 +22,7 @@
 
 #define CPUS_MAX 64 /* that energy is read on: one for each package or die */
 
-/* ---- the events that are known; others are left out ---- */
+/* ---- the events that are known ---- */
 
 static const struct zone_event {
         const char *event, *zone;
@@ -39,6 +39,7 @@ static const struct feature_event {
         bool second; /* left out where the same file has another event for the feature */
 } feature_events[] = {
         { "task-clock", JK_FEATURE_CPU, false },
+        { "cpu-clock", JK_FEATURE_CPU, true },
         { "cycles", JK_FEATURE_CYCLES, false },
         { "cpu-cycles", JK_FEATURE_CYCLES, false },
         { "instructions", JK_FEATURE_INSTRUCTIONS, false },
@@ -67,6 +68,7 @@ struct perf {
         int64_t start_ns, time_ns;
         int features[JK_COUNT(feature_events)]; /* series, or UNKNOWN */
         int zones[JK_ZONES_MAX];                /* by zone: series, or UNKNOWN */
+        int events[JK_EVENTS_MAX];              /* by event: series, or UNKNOWN */
 
         unsigned int cpus[CPUS_MAX]; /* that energy is read on, in order: the first is package 0 */
         size_t n_cpus;
@@ -77,6 +79,13 @@ struct line {
         const char *where; /* or NULL: the whole machine */
         const char *value, *unit, *event;
         const char *cgroup; /* or NULL */
+};
+
+/* What a line's event is taken for. */
+struct taken {
+        struct jk_series series;
+        double scale;
+        int *number; /* where that of the series is kept */
 };
 
 static int refuse(const struct perf *perf, const char *format, ...)
@@ -340,12 +349,8 @@ find_task(const struct perf *perf, const struct line *line)
 }
 
 static int
-find_scale(const struct perf *perf, const struct feature_event *event, const struct line *line,
-           double *ret_scale)
+find_scale(const struct perf *perf, const struct line *line, double *ret_scale)
 {
-        *ret_scale = 1;
-        if (event->feature != JK_FEATURE_CPU)
-                return 0;
         for (size_t i = 0; i < JK_COUNT(time_units); i++)
                 if (strcmp(time_units[i].name, line->unit) == 0) {
                         *ret_scale = time_units[i].scale;
@@ -376,25 +381,61 @@ did_nothing(const struct line *line)
 }
 
 static int
-take_count(struct perf *perf, const struct feature_event *event, const struct line *line)
+take_count(struct perf *perf, const struct taken *taken, const struct line *line)
 {
-        struct jk_series wanted = { .kind = JK_SERIES_INTERVAL, .feature = event->feature };
-        double scale;
         int task, r;
 
-        if (tells_nothing(event, line))
-                return 0;
         perf->seen->streams[perf->stream].has_tasks = true;
         if (did_nothing(line))
                 return 0;
-        r = find_scale(perf, event, line, &scale);
-        if (r < 0)
-                return r;
         task = find_task(perf, line);
         if (task < 0)
                 return task;
-        r = add_series(perf, &wanted, &perf->features[event - feature_events]);
-        return r < 0 ? r : observe(perf, r, (uint32_t)task, scale, line);
+        r = add_series(perf, &taken->series, taken->number);
+        return r < 0 ? r : observe(perf, r, (uint32_t)task, taken->scale, line);
+}
+
+static int
+take_feature(struct perf *perf, const struct feature_event *event, const struct line *line)
+{
+        struct taken taken = {
+                .series = { .kind = JK_SERIES_INTERVAL, .feature = event->feature },
+                .scale = 1,
+                .number = &perf->features[event - feature_events],
+        };
+        int r = 0;
+
+        if (tells_nothing(event, line))
+                return 0;
+        if (event->feature == JK_FEATURE_CPU && !did_nothing(line))
+                r = find_scale(perf, line, &taken.scale);
+        return r < 0 ? r : take_count(perf, &taken, line);
+}
+
+/* What has a unit is no count: bandwidth, and the time that passed. */
+static int
+take_event(struct perf *perf, const struct line *line)
+{
+        struct taken taken = {
+                .series = { .kind = JK_SERIES_INTERVAL, .feature = JK_FEATURE_EVENT },
+                .scale = 1,
+        };
+        jk_autotext struct jk_text name = { 0 };
+        struct jk_error why = { "" };
+        const char *event = line->event;
+        int length = (int)find_name(&event), r;
+
+        if (line->unit[0] != '\0')
+                return 0;
+        jk_text_printf(&name, "%.*s", length, event);
+        if (name.failed)
+                return jk_fail(perf->err, ENOMEM, "out of memory");
+        r = jk_observe_event(perf->seen, name.data, -1, &why);
+        if (r < 0)
+                return refuse(perf, "%.60s: %s", line->event, why.message);
+        taken.series.event = r;
+        taken.number = &perf->events[r];
+        return take_count(perf, &taken, line);
 }
 
 /* Once all is read: where there is a better event for a feature, the second best is not added. */
@@ -424,6 +465,8 @@ begin_run(struct perf *perf, int64_t start_ns)
                 perf->features[i] = UNKNOWN;
         for (size_t i = 0; i < JK_ZONES_MAX; i++)
                 perf->zones[i] = UNKNOWN;
+        for (size_t i = 0; i < JK_EVENTS_MAX; i++)
+                perf->events[i] = UNKNOWN;
 }
 
 /* "# started on Sat Nov 21 18:49:30 2026", in local time: what `perf stat -o` writes at the top. */
@@ -496,8 +539,8 @@ take_line(struct perf *perf)
                         return take_energy(perf, &zone_events[i], &line);
         for (size_t i = 0; i < JK_COUNT(feature_events); i++)
                 if (is_event(line.event, feature_events[i].event))
-                        return take_count(perf, &feature_events[i], &line);
-        return 0;
+                        return take_feature(perf, &feature_events[i], &line);
+        return take_event(perf, &line);
 }
 
 /* The sum that --summary prints last. */
