@@ -17,6 +17,7 @@
 #define ZONES_KEPT   4
 #define TASKS_KEPT   4
 #define CGROUPS_KEPT 4
+#define EVENTS_KEPT  2
 
 struct tick {
         int64_t time_ns, elapsed_ns;
@@ -24,6 +25,8 @@ struct tick {
         struct jk_zone_reading readings[ZONES_KEPT];
         struct jk_task_record tasks[TASKS_KEPT];
         size_t n_tasks;
+        uint64_t events[TASKS_KEPT][EVENTS_KEPT];
+        size_t n_events;
         struct jk_cpu_reading cpu; /* the first */
         size_t n_cpus;
         char cgroups[CGROUPS_KEPT][64];
@@ -54,12 +57,16 @@ keep(void *data, const struct jk_sample *sample)
                 .flags = sample->flags,
                 .fields = sample->task_fields,
                 .n_tasks = sample->n_tasks,
+                .n_events = jk_sample_n_events(sample),
                 .n_cpus = sample->n_cpus,
                 .n_cgroups = sample->n_cgroups,
         };
         memcpy(tick->readings, sample->readings, sizeof tick->readings);
         for (size_t i = 0; i < sample->n_tasks && i < TASKS_KEPT; i++)
                 tick->tasks[i] = sample->tasks[i];
+        for (size_t i = 0; i < sample->n_tasks && i < TASKS_KEPT; i++)
+                for (size_t e = 0; e < tick->n_events && e < EVENTS_KEPT; e++)
+                        tick->events[i][e] = jk_sample_task_events(sample, i)[e];
         if (sample->n_cpus > 0)
                 tick->cpu = sample->cpus[0];
         for (size_t i = 0; i < sample->n_cgroups && i < CGROUPS_KEPT; i++)

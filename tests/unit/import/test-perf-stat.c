@@ -54,6 +54,47 @@ a_machines_lines_are_ticks(void **state)
 }
 
 static void
+other_counts_are_events_and_what_has_a_unit_is_none(void **state)
+{
+        static const char text[] = "1.0,5,,cycles,1,100.00,,\n"
+                                   "1.0,7,,cpu/branches/u,1,100.00,,\n"
+                                   "1.0,9,,r01c2:k,1,100.00,,\n"
+                                   "1.0,12.5,MiB,uncore_imc/data_reads/,1,100.00,,\n"
+                                   "1.0,1000000000,ns,duration_time,1,100.00,,\n"
+                                   "2.0,5,,cycles,1,100.00,,\n"
+                                   "2.0,8,,cpu/branches/u,1,100.00,,\n"
+                                   "2.0,<not counted>,,r01c2:k,0,0.00,,\n";
+        autoconverted struct converted got = { 0 };
+
+        (void)state;
+        convert_perf(&got, text, ',');
+        assert_string_equal(got.err.message, "");
+        assert_int_equal(got.seen.events.count, 2);
+        assert_string_equal(got.seen.events.events[0].name, "branches");
+        assert_string_equal(got.seen.events.events[1].name, "r01c2");
+        assert_int_equal(got.seen.events.events[0].package, -1);
+        assert_int_equal(got.ticks[1].n_events, 2);
+        assert_int_equal(got.ticks[1].events[0][0], 7);
+        assert_int_equal(got.ticks[1].events[0][1], 9);
+        assert_int_equal(got.ticks[2].n_events, 0); /* one was not counted, and is not 0 */
+        assert_int_equal(got.ticks[2].tasks[0].cycles, 5);
+}
+
+static void
+more_events_than_a_recording_holds_are_refused_with_their_line(void **state)
+{
+        autoconverted struct converted got = { 0 };
+        char text[4096] = "";
+
+        (void)state;
+        for (size_t i = 0, at = 0; i <= JK_EVENTS_MAX; i++)
+                at += (size_t)snprintf(text + at, sizeof text - at, "1.0,5,,e%zu,1,100.00,,\n", i);
+        convert_perf(&got, text, ',');
+        assert_true(got.r < 0);
+        assert_string_equal(got.err.message, "f:33: e32: there are more than 32 events");
+}
+
+static void
 sockets_and_cpus_are_zones_of_packages_and_one_sum_of_counts(void **state)
 {
         static const char sockets[] = "1.0,S0,1,30.5,Joules,power/energy-pkg/,1,100.00,,\n"
@@ -192,6 +233,8 @@ what_cannot_be_is_refused_with_its_line(void **state)
 
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_machines_lines_are_ticks),
+        cmocka_unit_test(other_counts_are_events_and_what_has_a_unit_is_none),
+        cmocka_unit_test(more_events_than_a_recording_holds_are_refused_with_their_line),
         cmocka_unit_test(sockets_and_cpus_are_zones_of_packages_and_one_sum_of_counts),
         cmocka_unit_test(cgroups_are_tasks_and_one_that_did_not_run_did_nothing),
         cmocka_unit_test(threads_are_tasks_by_name_and_number),

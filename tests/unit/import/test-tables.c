@@ -241,6 +241,76 @@ tables_are_told_by_their_columns_and_joined_by_time(void **state)
         assert_int_equal(got.seen.zones.zones[1].provenance, JK_REPLAYED);
 }
 
+#define STATES                                                                                     \
+        "interval: 1s\n"                                                                           \
+        "cpus: 4\n"                                                                                \
+        "tables:\n"                                                                                \
+        "  - time: {column: t, unit: s}\n"                                                         \
+        "    zones: [{name: package-0, column: p, unit: J, where: {z: y}}]\n"                      \
+        "    tasks: {name: '{who}'}\n"                                                             \
+        "    features:\n"                                                                          \
+        "      - {event: REFILL, column: r}\n"                                                     \
+        "      - {event: REFILL, column: r1, package: 1}\n"                                        \
+        "      - {feature: temperature, column: T, unit: C}\n"                                     \
+        "      - {feature: voltage, column: V, unit: V}\n"
+
+static void
+events_and_what_the_cpus_are_at_are_read(void **state)
+{
+        autoconverted struct converted got = { 0 };
+
+        (void)state;
+        convert(&got, STATES,
+                TABLES("t,who,p,r,r1,T,V,z\n"
+                       "1,a,5,10,11,-12.5,1.15,y\n"
+                       "1,b,,20,21,-12.5,1.15,\n"
+                       "2,a,5,12,,40,,y\n"));
+        assert_string_equal(got.err.message, "");
+        assert_int_equal(got.seen.events.count, 2);
+        assert_int_equal(got.seen.events.events[1].package, 1);
+        assert_int_equal(got.ticks[1].n_events, 2);
+        assert_int_equal(got.ticks[1].events[0][0], 10);
+        assert_int_equal(got.ticks[1].events[1][1], 21);
+        assert_int_equal(got.ticks[1].n_cpus, 4);
+        assert_true(got.ticks[1].cpu.temperature_seen && got.ticks[1].cpu.voltage_seen);
+        assert_false(got.ticks[1].cpu.frequency_seen);
+        assert_int_equal(got.ticks[1].cpu.temperature_mc, -12500);
+        assert_int_equal(got.ticks[1].cpu.voltage_uv, 1150000);
+        assert_int_equal(got.ticks[2].n_events, 0); /* one of them is not there */
+        assert_int_equal(got.ticks[2].cpu.temperature_mc, 40000);
+        assert_false(got.ticks[2].cpu.voltage_seen);
+}
+
+static void
+what_no_cpu_is_at_is_refused(void **state)
+{
+        autoconverted struct converted hot = { 0 }, cold = { 0 }, high = { 0 };
+
+        (void)state;
+        convert(&hot, STATES, TABLES("t,who,p,r,r1,T,V,z\n1,a,5,1,1,40000,1,y\n"));
+        assert_string_equal(hot.err.message,
+                            "f0:2: T: '40000' is no temperature; is the unit right?");
+        convert(&cold, STATES, TABLES("t,who,p,r,r1,T,V,z\n1,a,5,1,1,-274,1,y\n"));
+        assert_string_equal(cold.err.message,
+                            "f0:2: T: '-274' is no temperature; is the unit right?");
+        convert(&high, STATES, TABLES("t,who,p,r,r1,T,V,z\n1,a,5,1,1,1,5000,y\n"));
+        assert_string_equal(high.err.message, "f0:2: V: '5000' is no voltage; is the unit right?");
+}
+
+static void
+long_names_keep_both_ends(void **state)
+{
+        autoconverted struct converted got = { 0 };
+
+        (void)state;
+        convert(&got, STATES,
+                TABLES("t,who,p,r,r1,T,V,z\n"
+                       "1,automotive_susan_c,5,1,1,1,1,y\n"
+                       "1,fifteen_letters,,1,1,1,1,\n"));
+        assert_string_equal(got.ticks[1].tasks[0].comm, "automot~susan_c");
+        assert_string_equal(got.ticks[1].tasks[1].comm, "fifteen_letters");
+}
+
 static void
 rows_that_are_near_are_joined(void **state)
 {
@@ -427,6 +497,9 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_machine_is_as_busy_as_its_tasks),
         cmocka_unit_test(what_a_row_lacks_is_not_seen),
         cmocka_unit_test(tables_are_told_by_their_columns_and_joined_by_time),
+        cmocka_unit_test(events_and_what_the_cpus_are_at_are_read),
+        cmocka_unit_test(what_no_cpu_is_at_is_refused),
+        cmocka_unit_test(long_names_keep_both_ends),
         cmocka_unit_test(rows_that_are_near_are_joined),
         cmocka_unit_test(a_zone_is_what_its_name_says),
         cmocka_unit_test(what_cannot_be_is_refused_with_file_and_line),
