@@ -10,7 +10,7 @@ ARGS   ?=
 owner     := tools/as-owner.sh
 give_back  = [ "$$(id -u)" != 0 ] || [ ! -d $(BUILD) ] || chown -R --reference=. $(BUILD)
 
-.PHONY: all run check bench install uninstall format lint clean help
+.PHONY: all run check bench accuracy install uninstall format lint clean help
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/build.ninja ## build the program: build/joulekeeper
@@ -32,6 +32,13 @@ check: ## install what the tests need, build, run every test (ARGS="STEP..." run
 bench: ## measure speed against the bars, print a table, write bench-results/bench.json
 	@tools/install-dependencies.sh check
 	@exec python3 tests/bench/bench.py --build $(BUILD) $(ARGS)
+
+accuracy: ## evaluate the models on the recordings in JK_SHARED (../shared), write docs/accuracy.md
+	@tools/install-dependencies.sh check
+	@$(MAKE) --no-print-directory all
+	@$(owner) meson configure $(BUILD) -Dtests=enabled
+	@$(owner) ninja -C $(BUILD) tests/accuracy/accuracy-truth
+	@exec $(owner) python3 -B tools/accuracy.py --build $(BUILD) $(ARGS)
 
 install: all ## install below PREFIX (/usr/local), staged below DESTDIR if that is set
 	@$(owner) meson configure $(BUILD) -Dprefix=$(PREFIX)
