@@ -29,6 +29,9 @@
 #define NEW_TICKS_SOON 10
 #define ERROR_PCT      2.0
 
+/* A zone that was not read so many times in a row is gone, until it comes back. */
+#define GONE_TICKS 60
+
 /* Errors that are published are means over about so many ticks. */
 #define ERROR_MEMORY 60
 
@@ -50,7 +53,12 @@ struct jk_model {
         struct jk_load load;
         struct jk_features features;
 
-        /* what is learned: of the zones that were read when learning began */
+        /* zones that were ever read, and their power then */
+        bool known[JK_ZONES_MAX];
+        double last_w[JK_ZONES_MAX];
+        unsigned missed[JK_ZONES_MAX]; /* ticks in a row in which it was not read */
+
+        /* what is learned: of the zones that were known when learning began */
         struct learned *zones;
         size_t n_zones;
         struct jk_cells cells;
@@ -59,7 +67,8 @@ struct jk_model {
         size_t work_owed;    /* … when what the last ones cost above a tick's part is paid */
         double *power_w;     /* [n_zones], of the tick */
 
-        bool can_weigh; /* the features are those of the tick at hand */
+        bool can_weigh; /* of the tick at hand there are tasks to weigh … */
+        bool is_whole;  /* … and all features */
 };
 
 static int
@@ -136,18 +145,26 @@ find(const struct jk_model *model, size_t zone)
         return NULL;
 }
 
-/* Whether a zone is read that nothing was learned of: one that came later. */
+/* Note what is read: whether there is a zone that never was before. */
 static bool
-has_other_zones(const struct jk_model *model, const struct jk_sample *sample)
+meet_zones(struct jk_model *model, const struct jk_sample *sample)
 {
-        for (size_t i = 0; i < sample->zones->count; i++)
-                if (is_readable(sample, i) && !find(model, i))
-                        return true;
+        bool any = false;
 
-        return false;
+        for (size_t i = 0; i < sample->zones->count; i++) {
+                model->missed[i]++;
+                if (!is_readable(sample, i))
+                        continue;
+                any |= !model->known[i];
+                model->known[i] = true;
+                model->missed[i] = 0;
+                model->last_w[i] = power_of(&sample->readings[i]);
+        }
+        return any;
 }
 
-/* Begin to learn anew, about the zones that are read now. Without memory nothing is learned. */
+/* Begin to learn anew, about all zones that were ever read: one that comes and goes is not a reason
+ * to begin again each time. Without memory nothing is learned. */
 static void
 start(struct jk_model *model, const struct jk_sample *sample)
 {
@@ -155,7 +172,7 @@ start(struct jk_model *model, const struct jk_sample *sample)
 
         forget(model);
         for (size_t i = 0; i < sample->zones->count; i++)
-                n += is_readable(sample, i);
+                n += model->known[i];
         if (n == 0 || model->features.n_rates == 0)
                 return;
 
@@ -172,7 +189,7 @@ start(struct jk_model *model, const struct jk_sample *sample)
         for (size_t i = 0; i < sample->zones->count; i++) {
                 struct learned *learned = &model->zones[model->n_zones];
 
-                if (!is_readable(sample, i))
+                if (!model->known[i])
                         continue;
                 *learned = (struct learned){ i, .expected_w = NAN, .error_pct = NAN };
                 jk_weights_init(&learned->weights, leading_of(model, &sample->zones->zones[i]));
@@ -182,7 +199,9 @@ start(struct jk_model *model, const struct jk_sample *sample)
 
 /* ---- learning ---- */
 
-/* Power of all zones in the tick; what was not read is as expected. False: not to be told. */
+/* Power of all zones in the tick; what was not read is as expected. Where nothing is expected yet,
+ * the tick has to wait for others that tell, unless the zone is gone: then any power will do.
+ * False: not to be told. */
 static bool
 read_power(struct jk_model *model, const struct jk_sample *sample)
 {
@@ -192,9 +211,10 @@ read_power(struct jk_model *model, const struct jk_sample *sample)
                 const struct learned *learned = &model->zones[i];
                 bool readable = is_readable(sample, learned->zone);
 
-                model->power_w[i] =
-                        readable ? power_of(&sample->readings[learned->zone]) : learned->expected_w;
-                if (!isfinite(model->power_w[i]))
+                model->power_w[i] = readable ? model->last_w[learned->zone] : learned->expected_w;
+                if (isnan(model->power_w[i]) && model->missed[learned->zone] > GONE_TICKS)
+                        model->power_w[i] = model->last_w[learned->zone];
+                if (isnan(model->power_w[i]))
                         return false;
                 any |= readable;
         }
@@ -206,9 +226,11 @@ expect(struct jk_model *model)
 {
         bool known = jk_kernel_at(model->kernel, model->features.values);
 
-        for (size_t i = 0; i < model->n_zones; i++)
-                model->zones[i].expected_w =
-                        known ? fmax(jk_kernel_predict(model->kernel, i), 0) : NAN;
+        for (size_t i = 0; i < model->n_zones; i++) {
+                double power_w = known ? jk_kernel_predict(model->kernel, i) : NAN;
+
+                model->zones[i].expected_w = isfinite(power_w) ? fmax(power_w, 0) : NAN;
+        }
 }
 
 static void
@@ -293,7 +315,10 @@ adaptive_observe(struct jk_model *model, const struct jk_sample *sample)
                 return;
 
         change = jk_features_observe(&model->features, sample);
-        if (change == JK_FEATURES_OTHER || has_other_zones(model, sample))
+        model->is_whole = change != JK_FEATURES_LESS;
+        if (!model->is_whole)
+                return;
+        if (meet_zones(model, sample) || change == JK_FEATURES_OTHER || model->n_zones == 0)
                 start(model, sample);
         if (model->n_zones == 0)
                 return;
@@ -310,6 +335,13 @@ adaptive_observe(struct jk_model *model, const struct jk_sample *sample)
 }
 
 /* ---- splitting ---- */
+
+/* What was learned of a zone, as far as it is of use in the tick; or NULL. */
+static const struct learned *
+find_useful(const struct jk_model *model, size_t zone)
+{
+        return model->can_weigh && model->is_whole ? find(model, zone) : NULL;
+}
 
 static struct jk_idle_estimate
 adaptive_idle(const struct jk_model *model, size_t zone)
@@ -351,7 +383,7 @@ static void
 weigh(const struct jk_model *model, const struct jk_sample *sample, const struct learned *learned,
       struct jk_split *split)
 {
-        double sum = 0, per_ns;
+        double sum = 0, per_ns = 1;
 
         for (size_t i = 0; i < sample->n_tasks; i++) {
                 double weight = model->load.task_part * jk_features_weigh(&model->features, sample,
@@ -361,10 +393,14 @@ weigh(const struct jk_model *model, const struct jk_sample *sample, const struct
                 sum += weight;
         }
 
-        /* Interrupts are counted by their time only: theirs is as dear as the tasks'. */
-        per_ns = model->load.task_ns > 0 && sum > 0
-                         ? sum / (model->load.task_part * model->load.task_ns)
-                         : 1;
+        /* Interrupts are counted by their time only: theirs is as dear as the tasks'. Where the
+         * tasks did nothing of what is dear, time is all that tells. */
+        if (sum > 0 && model->load.task_ns > 0)
+                per_ns = sum / (model->load.task_part * model->load.task_ns);
+        else if (!(sum > 0))
+                for (size_t i = 0; i < sample->n_tasks; i++)
+                        split->task_weights[i] =
+                                model->load.task_part * (double)sample->tasks[i].cpu_ns;
         split->irq_weight = per_ns * model->load.irq_ns;
         split->softirq_weight = per_ns * model->load.softirq_ns;
 }
@@ -385,7 +421,7 @@ adaptive_split(struct jk_model *model, const struct jk_sample *sample, size_t i,
 {
         const struct jk_zone *zone = &sample->zones->zones[i];
         const struct jk_zone_reading *reading = &sample->readings[i];
-        const struct learned *learned = find(model, i);
+        const struct learned *learned = find_useful(model, i);
         double energy_uj = (double)reading->energy_uj, idle_error_uj, model_pct;
 
         jk_idles_split(&model->idles, sample, i, &split->idle_uj, &idle_error_uj);
@@ -407,9 +443,9 @@ adaptive_split(struct jk_model *model, const struct jk_sample *sample, size_t i,
 static struct jk_expectation
 adaptive_expect(const struct jk_model *model, size_t zone)
 {
-        const struct learned *learned = find(model, zone);
+        const struct learned *learned = find_useful(model, zone);
 
-        if (!learned || !model->can_weigh)
+        if (!learned)
                 return JK_NO_EXPECTATION;
 
         return (struct jk_expectation){ learned->expected_w, learned->error_pct };

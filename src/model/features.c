@@ -15,6 +15,10 @@
 #define STATE_IMPORTANCE  0.5
 #define RECENT_IMPORTANCE 0.3
 
+/* So many ticks in a row something may be missing before it is given up: a counter that flickers
+ * must not cost what was learned. */
+#define PATIENCE 60
+
 enum state { FREQUENCY = 1 << 0, TEMPERATURE = 1 << 1, VOLTAGE = 1 << 2 };
 
 /* A rate of more than so many times the most there was is doubted. Each doubt raises what will be
@@ -58,9 +62,12 @@ static double
 count_of(const struct jk_rate *rate, const struct jk_sample *sample, size_t task)
 {
         const char *record = (const char *)&sample->tasks[task];
+        size_t n_events = jk_sample_n_events(sample);
 
         if (!rate->field)
-                return (double)sample->task_events[task * sample->events->count + rate->column];
+                return rate->column < n_events
+                               ? (double)sample->task_events[task * n_events + rate->column]
+                               : 0;
 
         return (double)*(const uint64_t *)(record + rate->column);
 }
@@ -72,12 +79,6 @@ add_rate(struct jk_features *features, struct jk_rate rate)
 {
         if (features->n_rates < JK_RATES_MAX)
                 features->rates[features->n_rates++] = rate;
-}
-
-static size_t
-n_events(const struct jk_sample *sample)
-{
-        return sample->events ? sample->events->count : 0;
 }
 
 static void
@@ -93,12 +94,16 @@ has(const struct jk_features *features, enum jk_task_field field)
 }
 
 static void
-choose(struct jk_features *features, const struct jk_sample *sample, unsigned states)
+choose(struct jk_features *features, const struct jk_sample *sample, uint32_t fields,
+       unsigned states)
 {
         *features = (struct jk_features){
-                .task_fields = counted_fields(sample),
-                .n_events = n_events(sample),
+                .task_fields = fields,
+                .n_events = jk_sample_n_events(sample),
                 .states = states,
+                .seen_fields = fields,
+                .voltage2 = 1,
+                .is_new = true,
         };
 
         for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++)
@@ -222,9 +227,13 @@ set_states(struct jk_features *features, const struct states *states, size_t nex
 {
         const double values[] = { states->frequency_ghz, states->temperature_c, states->voltage_v };
 
-        for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+                if (!(features->states & (1U << i)))
+                        continue;
                 if (states->seen & (1U << i))
-                        features->values[next++] = values[i];
+                        features->values[next] = values[i];
+                next++;
+        }
         return next;
 }
 
@@ -242,22 +251,53 @@ set_recent(struct jk_features *features, double elapsed_s, size_t next)
         features->started = true;
 }
 
+/* Make the set anew where there is more to see, or where there has been less for long. What is
+ * missing in this tick only is not given up for what is new in it. */
+static void
+follow(struct jk_features *features, const struct jk_sample *sample, unsigned states)
+{
+        uint32_t fields = counted_fields(sample);
+        size_t n_events = jk_sample_n_events(sample);
+        bool more = features->n == 0 || (fields & ~features->task_fields) ||
+                    n_events > features->n_events || (states & ~features->states);
+        bool less = (features->task_fields & ~fields) || n_events < features->n_events ||
+                    (features->states & ~states);
+
+        features->n_less = less ? features->n_less + 1 : 0;
+        if (features->n_less > PATIENCE)
+                choose(features, sample, fields, states);
+        else if (more)
+                choose(features, sample, fields | features->task_fields, states | features->states);
+        features->seen_fields = fields;
+        features->seen_states |= states;
+}
+
+/* Whether the values can be told of this tick: all counts are there, all states are or were. */
+static bool
+is_whole(const struct jk_features *features, const struct jk_sample *sample)
+{
+        return features->seen_fields == features->task_fields &&
+               features->n_events == jk_sample_n_events(sample) &&
+               features->seen_states == features->states;
+}
+
 enum jk_features_change
 jk_features_observe(struct jk_features *features, const struct jk_sample *sample)
 {
         struct states states = states_of(sample);
-        enum jk_features_change change = JK_FEATURES_SAME;
+        enum jk_features_change change;
         size_t next;
 
-        if (features->n == 0 || features->task_fields != counted_fields(sample) ||
-            features->n_events != n_events(sample) || features->states != states.seen) {
-                choose(features, sample, states.seen);
-                change = JK_FEATURES_OTHER;
-        }
+        follow(features, sample, states.seen);
+        if (!is_whole(features, sample))
+                return JK_FEATURES_LESS;
+        change = features->is_new ? JK_FEATURES_OTHER : JK_FEATURES_SAME;
+        features->is_new = false;
         if (features->n_rates == 0)
                 return change;
 
-        features->voltage2 = states.seen & VOLTAGE ? states.voltage_v * states.voltage_v : 1;
+        if (states.seen & VOLTAGE)
+                features->voltage2 = states.voltage_v * states.voltage_v;
         add_up_rates(features, sample);
         next = set_ratios(features, features->n_rates);
         next = set_states(features, &states, next);
@@ -273,7 +313,7 @@ jk_features_find(const struct jk_features *features, enum jk_task_field field)
 {
         for (size_t i = 0; i < features->n_rates; i++)
                 if (features->rates[i].field == field)
-                        return i;
+                        return features->seen_fields & (uint32_t)field ? i : features->n_rates;
 
         return features->n_rates;
 }

@@ -36,26 +36,39 @@ struct jk_features {
         size_t n_events;
         unsigned states; /* which of frequency, temperature, voltage are seen */
 
+        uint32_t seen_fields; /* of task_fields, in the tick */
+        unsigned seen_states; /* of states, since the set was made */
+        unsigned n_less;      /* ticks in a row in which something of the set was not seen */
+        bool is_new;          /* the set was made anew, and nobody was told yet */
+
         double most[JK_RATES_MAX]; /* that a rate was believed to be */
         double voltage2;           /* of the tick: the mean voltage squared, or 1 */
         double recent[2];
         bool started;
 };
 
-enum jk_features_change { JK_FEATURES_SAME, JK_FEATURES_OTHER, JK_FEATURES_DOUBTFUL };
+enum jk_features_change {
+        JK_FEATURES_SAME,
+        JK_FEATURES_OTHER,
+        JK_FEATURES_LESS,
+        JK_FEATURES_DOUBTFUL,
+};
 
 /* Take in a tick. OTHER: what is seen has changed, and values have other meanings than before.
- * DOUBTFUL: a rate is so far above all before it that it may be a counter's fault: nothing to learn
- * from. Needs sample.elapsed_ns > 0 and JK_SAMPLE_TASKS. */
+ * LESS: some counts are not there, which may be so for this tick only, and the values are those of
+ * the tick before; after a minute of such ticks it is OTHER. A frequency, temperature or voltage
+ * that is not there is taken for what it was, as long. DOUBTFUL: a rate is so far above all before
+ * it that it may be a counter's fault: nothing to learn from. Needs sample.elapsed_ns > 0 and
+ * JK_SAMPLE_TASKS. */
 enum jk_features_change jk_features_observe(struct jk_features *features,
                                             const struct jk_sample *sample);
 
-/* Index of the rate that tells most by itself: cycles, else CPU time. */
+/* Index of the rate that tells most by itself of what the tick has: cycles, else CPU time. */
 size_t jk_features_leading(const struct jk_features *features);
 
-/* Index of the rate of that field, or n_rates. */
+/* Index of the rate of that field, or n_rates: also if the tick does not have it. */
 size_t jk_features_find(const struct jk_features *features, enum jk_task_field field);
 
-/* Σ weights[rate] × the task's own count in the tick (not per second). */
+/* Σ weights[rate] × the task's own count in the tick (not per second); what is not there is 0. */
 double jk_features_weigh(const struct jk_features *features, const struct jk_sample *sample,
                          size_t task, const double weights[JK_RATES_MAX]);

@@ -231,6 +231,90 @@ counters_that_come_and_go_are_followed(void **state)
         assert_error(f, f->compute, WORLD_PACKAGE, 5);
 }
 
+/* A zone that is there once and never again is no reason not to learn of the other. */
+static void
+a_zone_that_goes_at_once_stops_nothing(void **state)
+{
+        struct fixture *f = *state;
+
+        for (int i = 0; i < 200; i++) {
+                load(f, i % 4, i % 5, 1);
+                world_tick(&f->world, 1);
+                if (i > 1)
+                        f->world.sample.readings[WORLD_DRAM].flags = 0;
+                adaptive->observe(f->model, &f->world.sample);
+        }
+        assert_true(adaptive->expect(f->model, WORLD_PACKAGE).power_w > 0);
+}
+
+/* What two zones draw in the same tick is never seen, then: that must spoil nothing, and what was
+ * learned before must last. */
+static void
+zones_that_take_turns_spoil_nothing(void **state)
+{
+        struct fixture *f = *state;
+
+        for (int part = 0; part < 2; part++) {
+                for (int i = 0; i < 200; i++) {
+                        load(f, i % 4, i % 5, 1);
+                        world_tick(&f->world, 1);
+                        f->world.sample.readings[i % 2].flags = 0;
+                        adaptive->observe(f->model, &f->world.sample);
+                }
+                assert_int_equal(isnan(adaptive->expect(f->model, WORLD_PACKAGE).power_w), !part);
+                if (part == 0)
+                        live(f);
+        }
+        world_forget_books(&f->world);
+        mix(f, adaptive, f->model, 100);
+        assert_error(f, f->compute, WORLD_PACKAGE, 5);
+        assert_error(f, f->memory, WORLD_DRAM, 10);
+}
+
+/* Half of the ticks lack counters: they are divided by CPU time, and cost nothing of what is
+ * known. */
+static void
+a_counter_that_flickers_costs_nothing_learned(void **state)
+{
+        struct fixture *f = *state;
+
+        live(f);
+        for (int i = 0; i < 100; i++) {
+                f->world.counters = i % 2;
+                mix(f, adaptive, f->model, 1);
+                assert_int_equal(isnan(adaptive->expect(f->model, WORLD_PACKAGE).power_w),
+                                 !f->world.counters);
+                assert_true(f->world.booked_j[f->memory][WORLD_DRAM] > 0);
+        }
+        f->world.counters = true;
+        world_forget_books(&f->world);
+        mix(f, adaptive, f->model, 100);
+        assert_error(f, f->compute, WORLD_PACKAGE, 5);
+        assert_error(f, f->memory, WORLD_DRAM, 10);
+}
+
+/* Where all that is dear did not happen, interrupts do not bear what the tasks' time did. */
+static void
+tasks_without_what_is_dear_are_not_free(void **state)
+{
+        struct fixture *f = *state;
+        double weights[WORLD_PROGRAMS] = { 0 };
+        struct jk_split split = { .task_weights = weights };
+
+        live(f);
+        load(f, 4, 4, 1);
+        world_tick(&f->world, 1);
+        f->world.sample.cpus[0].softirq_ns = 1000000;
+        for (size_t i = 0; i < f->world.n_programs; i++) {
+                struct jk_task_record *task = &f->world.sample.tasks[i];
+
+                task->cycles = task->instructions = task->llc_misses = 0;
+        }
+        adaptive->observe(f->model, &f->world.sample);
+        adaptive->split(f->model, &f->world.sample, WORLD_DRAM, &split);
+        assert_true(weights[0] > 100 * split.softirq_weight);
+}
+
 static void
 the_same_ticks_teach_the_same(void **state)
 {
@@ -316,6 +400,10 @@ main(void)
                 CASE(it_expects_without_a_reading),
                 CASE(one_zone_that_is_not_read_does_not_stop_the_other),
                 CASE(counters_that_come_and_go_are_followed),
+                CASE(a_zone_that_goes_at_once_stops_nothing),
+                CASE(zones_that_take_turns_spoil_nothing),
+                CASE(a_counter_that_flickers_costs_nothing_learned),
+                CASE(tasks_without_what_is_dear_are_not_free),
                 CASE(the_same_ticks_teach_the_same),
                 CASE(one_wild_tick_does_not_spoil_it),
                 CASE(absurd_ticks_break_nothing),

@@ -167,9 +167,9 @@ cycles_lead_and_else_cpu_time(void **state)
         assert_int_equal(jk_features_find(&f->features, JK_TASK_LLC_MISSES), 3);
         begin(f, JK_TASK_CPU | JK_TASK_IO, 1);
         observe(f);
-        assert_int_equal(f->features.n_rates, 1); /* I/O is none of the CPU's */
+        assert_int_equal(f->features.n_rates, 4); /* I/O is none of the CPU's */
         assert_int_equal(jk_features_leading(&f->features), 0);
-        assert_int_equal(jk_features_find(&f->features, JK_TASK_LLC_MISSES), 1);
+        assert_int_equal(jk_features_find(&f->features, JK_TASK_LLC_MISSES), 4);
 }
 
 static void
@@ -365,7 +365,7 @@ a_load_that_stays_is_soon_believed(void **state)
 /* ---- what is seen ---- */
 
 static void
-change_is_told_exactly_when_what_is_seen_changes(void **state)
+change_is_told_exactly_when_more_is_seen(void **state)
 {
         static const struct {
                 uint32_t fields;
@@ -377,8 +377,6 @@ change_is_told_exactly_when_what_is_seen_changes(void **state)
                 { ALL_COUNTERS, true, true, false, false },
                 { ALL_COUNTERS, true, true, true, false },
                 { ALL_COUNTERS, true, true, true, true },
-                { ALL_COUNTERS, false, true, true, false },
-                { JK_TASK_CPU | JK_TASK_CYCLES, false, true, true, false },
         };
         struct fixture *f = *state;
 
@@ -401,6 +399,62 @@ change_is_told_exactly_when_what_is_seen_changes(void **state)
                         cpu->frequency_khz = cpu->voltage_uv = 900000;
                         assert_int_equal(observe(f), again ? JK_FEATURES_SAME : JK_FEATURES_OTHER);
                 }
+        }
+}
+
+static void
+what_is_missing_is_given_up_after_a_minute(void **state)
+{
+        struct fixture *f = *state;
+
+        begin(f, ALL_COUNTERS, 1);
+        assert_int_equal(observe(f), JK_FEATURES_OTHER);
+        for (int i = 0; i < 200; i++) { /* now and then: never */
+                begin(f, i % 50 ? JK_TASK_CPU : ALL_COUNTERS, 1);
+                assert_int_equal(observe(f), i % 50 ? JK_FEATURES_LESS : JK_FEATURES_SAME);
+        }
+        begin(f, ALL_COUNTERS, 1);
+        observe(f);
+        for (int i = 0; i < 60; i++) {
+                begin(f, JK_TASK_CPU, 1);
+                assert_int_equal(observe(f), JK_FEATURES_LESS);
+        }
+        begin(f, JK_TASK_CPU, 1);
+        assert_int_equal(observe(f), JK_FEATURES_OTHER);
+        assert_int_equal(f->features.n_rates, 1);
+}
+
+static void
+what_is_seen_in_turns_is_one_set(void **state)
+{
+        struct fixture *f = *state;
+        int n_other = 0;
+
+        for (int i = 0; i < 60; i++) {
+                uint32_t one = i % 2 ? JK_TASK_CYCLES : JK_TASK_LLC_MISSES;
+
+                begin(f, i % 3 ? JK_TASK_CPU | one : ALL_COUNTERS, 1);
+                n_other += observe(f) == JK_FEATURES_OTHER;
+        }
+        assert_int_equal(n_other, 1);
+}
+
+static void
+a_state_that_is_missing_is_what_it_was(void **state)
+{
+        struct fixture *f = *state;
+
+        for (int i = 0; i < 4; i++) {
+                struct jk_cpu_reading *cpu;
+
+                begin(f, JK_TASK_CPU, 1);
+                add_task(f, 1000000000, 0, 0, 0);
+                cpu = add_cpu(f, 1);
+                cpu->voltage_seen = i % 2 == 0;
+                cpu->voltage_uv = i % 2 ? 0 : 500000;
+                assert_int_equal(observe(f), i ? JK_FEATURES_SAME : JK_FEATURES_OTHER);
+                assert_near(f->features.values[0], 0.25 * 1e9);
+                assert_near(f->features.values[1], 0.5);
         }
 }
 
@@ -436,7 +490,10 @@ main(void)
                 CASE(many_rates_do_not_outweigh_the_rest),
                 CASE(one_wild_count_is_never_believed),
                 CASE(a_load_that_stays_is_soon_believed),
-                CASE(change_is_told_exactly_when_what_is_seen_changes),
+                CASE(change_is_told_exactly_when_more_is_seen),
+                CASE(what_is_missing_is_given_up_after_a_minute),
+                CASE(what_is_seen_in_turns_is_one_set),
+                CASE(a_state_that_is_missing_is_what_it_was),
                 CASE(without_counters_there_are_no_rates),
         };
 
