@@ -25,9 +25,9 @@ enum state { FREQUENCY = 1 << 0, TEMPERATURE = 1 << 1, VOLTAGE = 1 << 2 };
  * believed by as much: a load that is really there is soon learned, one wild count never is. */
 #define DOUBTFUL 10.0
 
-/* Of power that depends on what was before: regulators and fans within seconds, heat within a
- * minute, and readings that were averaged by whoever took them. */
-static const double recent_s[] = { 15, 60 };
+/* Of power that depends on what was before: regulators and fans within seconds, heat within
+ * minutes, and readings that were averaged by whoever took them. */
+#define RECENT_S 30
 
 static const struct {
         enum jk_task_field field;
@@ -121,8 +121,7 @@ choose(struct jk_features *features, const struct jk_sample *sample, uint32_t fi
         for (unsigned state = FREQUENCY; state <= VOLTAGE; state <<= 1)
                 if (states & state)
                         add_coordinate(features, STATE_IMPORTANCE);
-        for (size_t i = 0; i < sizeof recent_s / sizeof recent_s[0]; i++)
-                add_coordinate(features, RECENT_IMPORTANCE);
+        add_coordinate(features, RECENT_IMPORTANCE);
 }
 
 /* ---- a tick ---- */
@@ -241,13 +240,10 @@ static void
 set_recent(struct jk_features *features, double elapsed_s, size_t next)
 {
         double now = features->values[jk_features_leading(features)];
+        double part = features->started ? 1 - exp(-elapsed_s / RECENT_S) : 1;
 
-        for (size_t i = 0; i < sizeof recent_s / sizeof recent_s[0]; i++) {
-                double part = features->started ? 1 - exp(-elapsed_s / recent_s[i]) : 1;
-
-                features->recent[i] += part * (now - features->recent[i]);
-                features->values[next++] = features->recent[i];
-        }
+        features->recent += part * (now - features->recent);
+        features->values[next] = features->recent;
         features->started = true;
 }
 

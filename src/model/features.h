@@ -13,7 +13,7 @@
 #include "sample/sample.h"
 
 #define JK_RATES_MAX       24
-#define JK_COORDINATES_MAX (JK_RATES_MAX + 8)
+#define JK_COORDINATES_MAX (JK_RATES_MAX + 7)
 
 struct jk_rate {
         enum jk_task_field field; /* 0: it is an event … */
@@ -43,7 +43,7 @@ struct jk_features {
 
         double most[JK_RATES_MAX]; /* that a rate was believed to be */
         double voltage2;           /* of the tick: the mean voltage squared, or 1 */
-        double recent[2];
+        double recent;             /* the leading rate, as a running mean */
         bool started;
 };
 
