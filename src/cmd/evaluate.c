@@ -41,6 +41,10 @@ struct run {
         struct jk_sample sample;
         size_t file;
         uint64_t tick; /* counted over all recordings */
+
+        /* what the recordings have: a model knows zones and events by their places only */
+        struct jk_zone_table zone_table;
+        struct jk_event_table event_table;
 };
 
 static void
@@ -55,6 +59,41 @@ free_run(struct run *run)
 
 /* ---- reading ---- */
 
+static int
+refuse_other(const struct run *run, const char *what, const char *name, struct jk_error *err)
+{
+        return jk_fail(err, EINVAL,
+                       "%s: %s %s is not in the place that it has before; give recordings of one "
+                       "machine with the same meters and counters, and evaluate others apart",
+                       run->evaluation->paths[run->file], what, name);
+}
+
+static int
+check_zones(struct run *run, struct jk_error *err)
+{
+        const struct jk_zone_table *table = run->sample.zones;
+
+        for (size_t i = 0; i < table->count && i < run->zone_table.count; i++)
+                if (strcmp(table->zones[i].name, run->zone_table.zones[i].name) != 0)
+                        return refuse_other(run, "zone", table->zones[i].name, err);
+        if (table->count > run->zone_table.count)
+                run->zone_table = *table;
+        return 0;
+}
+
+static int
+check_events(struct run *run, struct jk_error *err)
+{
+        const struct jk_event_table *table = run->sample.events;
+
+        if (!table || jk_events_continue(&run->event_table, table))
+                return 0;
+        if (!jk_events_continue(table, &run->event_table))
+                return refuse_other(run, "event", table->events[0].name, err);
+        run->event_table = *table;
+        return 0;
+}
+
 /* Call visit(run, data) for each tick of all recordings. */
 static int
 for_each_tick(struct run *run, int (*visit)(struct run *run, void *data), void *data,
@@ -68,6 +107,11 @@ for_each_tick(struct run *run, int (*visit)(struct run *run, void *data), void *
                 if (r < 0)
                         return r;
                 while ((r = jk_reader_next(reader, &run->sample, err)) > 0) {
+                        r = check_zones(run, err);
+                        if (r == 0)
+                                r = check_events(run, err);
+                        if (r < 0)
+                                break;
                         r = visit(run, data);
                         if (r < 0) {
                                 jk_fail(err, r, "out of memory");
@@ -233,7 +277,9 @@ ask(struct run *run, const struct pass *pass, bool counts)
         for (size_t i = 0; i < table->count; i++) {
                 struct jk_zone_reading *reading = &run->sample.readings[i];
 
-                answers[i].read = (reading->flags & JK_READING_SEEN) && reading->elapsed_ns > 0;
+                answers[i].read = (reading->flags & JK_READING_SEEN) && reading->elapsed_ns > 0 &&
+                                  !(run->sample.flags & JK_SAMPLE_SUSPENDED) &&
+                                  !jk_sample_has_gap(&run->sample, i);
                 if (answers[i].read)
                         answers[i].measured_w =
                                 (double)reading->energy_uj * 1e3 / (double)reading->elapsed_ns;

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""How well models predict recordings: joulekeeper model."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+from support import BINARY, case, run_cases  # noqa: E402
+
+MAPPING = """
+cpus: 2
+interval: 1s
+tables:
+  - name: all
+    time: {{column: t, unit: s}}
+    zones:
+      - {{name: {zone}, column: W, unit: W}}
+    tasks: {{name: work, cgroup: /work}}
+    features:
+      - {{feature: cpu, column: cpu, unit: ms}}
+"""
+
+
+def run(*arguments, status=0):
+    done = subprocess.run([BINARY, *map(str, arguments)], capture_output=True, check=False,
+                          text=True, timeout=120)
+    assert done.returncode == status, (arguments, done.returncode, done.stderr)
+    return done
+
+
+def record(folder, zone):
+    """10 minutes in which 10 W of idle power and 5 W per busy CPU are drawn."""
+    mapping, table, out = folder / "m.yaml", folder / "t.csv", folder / f"{zone}.jkr"
+    mapping.write_text(MAPPING.format(zone=zone))
+    table.write_text("t,W,cpu\n" + "".join(
+        f"{1000 + i},{10 + 5 * cpu / 1000},{cpu}\n"
+        for i in range(600) for cpu in [100 * (i * 7 % 20)]))
+    run("import", "--mapping", mapping, "-o", out, table)
+    return out
+
+
+def in_a_folder(function):
+    def with_folder():
+        with tempfile.TemporaryDirectory(prefix="joulekeeper-test-") as folder:
+            function(Path(folder))
+    with_folder.__name__ = function.__name__
+    return case(with_folder)
+
+
+@in_a_folder
+def what_is_linear_is_predicted(folder):
+    recording = record(folder, "package-0")
+    for how in ([], ["--block", 10], ["--ends", "1/3"], ["--by", "file"]):
+        row, = json.loads(run("model", "evaluate", "--output", "json", *how, recording,
+                              recording).stdout)
+        assert row["zone"] == "package-0", row
+        assert row["ticks"] > 300, row
+        assert row["mape_percent"] < 3, row
+
+
+@in_a_folder
+def machines_are_not_mixed(folder):
+    recordings = [record(folder, zone) for zone in ("package-0", "core-0")]
+    message = run("model", "evaluate", *recordings, status=1).stderr
+    assert str(recordings[1]) in message and "core-0" in message, message
+
+
+@in_a_folder
+def who_does_not_predict_says_so(folder):
+    message = run("model", "evaluate", "--model", "share", record(folder, "package-0"),
+                  status=1).stderr
+    assert "share" in message, message
+
+
+run_cases()
