@@ -14,6 +14,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/root.h"
+#include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/power-print.h"
 #include "hwpc/reader.h"
@@ -178,10 +179,14 @@ struct run {
         bool is_live;
 };
 
+/* It may quote what a sensor sent, and whoever can connect is a sensor. */
 static void
 say(const char *message)
 {
-        fprintf(stderr, "joulekeeper smartwatts: %s\n", message);
+        jk_autotext struct jk_text safe = { 0 };
+
+        jk_text_utf8(&safe, message);
+        fprintf(stderr, "joulekeeper smartwatts: %s\n", safe.failed ? "out of memory" : safe.data);
 }
 
 static void

@@ -123,6 +123,9 @@ def what_is_refused_is_said_and_is_no_success():
     wrong[7] = "{\n"
     answer = estimate("-", input="".join(wrong), status=1)
     assert "standard input:8: " in answer.stderr, answer.stderr
+    odd = '{"timestamp": 1, "sensor": "s", "target": "all", "groups": {"\\u001b[31m": 1}}\n'
+    said = estimate("-", status=1, input=odd).stderr
+    assert "[31m" in said and "\x1b" not in said, said
     assert len(powers(answer.stdout)) > 100
 
     with scratch_directory() as folder:
