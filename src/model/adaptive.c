@@ -109,11 +109,14 @@ adaptive_close(struct jk_model *model)
 
 /* ---- zones ---- */
 
+/* Whether there is something to learn from the reading. From an estimate there is not: it follows
+ * from CPU time, and would teach that nothing else matters. */
 static bool
 is_readable(const struct jk_sample *sample, size_t zone)
 {
         return (sample->readings[zone].flags & JK_READING_SEEN) &&
                sample->readings[zone].elapsed_ns > 0 && !jk_sample_has_gap(sample, zone) &&
+               sample->zones->zones[zone].provenance != JK_MODELLED &&
                !jk_zone_beyond_cpu(sample->zones->zones[zone].kind);
 }
 

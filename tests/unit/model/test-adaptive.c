@@ -316,6 +316,24 @@ tasks_without_what_is_dear_are_not_free(void **state)
 }
 
 static void
+of_an_estimate_nothing_is_learned(void **state)
+{
+        struct fixture *f = *state;
+        double weights[WORLD_PROGRAMS] = { 0 };
+        struct jk_split split = { .task_weights = weights };
+
+        f->world.zones.zones[WORLD_PACKAGE].provenance = JK_MODELLED;
+        live(f);
+        mix(f, adaptive, f->model, 10);
+        assert_true(isnan(adaptive->expect(f->model, WORLD_PACKAGE).power_w));
+        assert_false(isnan(adaptive->expect(f->model, WORLD_DRAM).power_w));
+        adaptive->split(f->model, &f->world.sample, WORLD_PACKAGE, &split);
+        for (size_t i = 0; i < f->world.n_programs; i++) /* by cycles, and no better than that */
+                assert_true(weights[i] == (double)f->world.sample.tasks[i].cycles);
+        assert_true(split.uncertainty_pct >= 16.3);
+}
+
+static void
 the_same_ticks_teach_the_same(void **state)
 {
         struct fixture *f = *state;
@@ -404,6 +422,7 @@ main(void)
                 CASE(zones_that_take_turns_spoil_nothing),
                 CASE(a_counter_that_flickers_costs_nothing_learned),
                 CASE(tasks_without_what_is_dear_are_not_free),
+                CASE(of_an_estimate_nothing_is_learned),
                 CASE(the_same_ticks_teach_the_same),
                 CASE(one_wild_tick_does_not_spoil_it),
                 CASE(absurd_ticks_break_nothing),
