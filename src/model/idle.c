@@ -46,15 +46,34 @@ current_block(const struct jk_idle *idle)
         };
 }
 
+/* Does a tell more of the floor than b? Of blocks about as low as the lowest, the least busy does:
+ * a zone that a load hardly uses (DRAM under a compute-bound one) would by noise be lowest when
+ * busy, and from there it is a long way down. */
+static bool
+is_quieter(struct jk_idle_block a, struct jk_idle_block b, double lowest_w)
+{
+        double low_w = lowest_w * (1 + FLOOR_ERROR);
+
+        if (a.power_w > low_w || b.power_w > low_w)
+                return a.power_w < b.power_w;
+
+        return a.utilisation < b.utilisation;
+}
+
 static void
 keep_block(struct jk_idle *idle, struct jk_idle_block block)
 {
         int64_t slot = idle->total_ns / SLOT_NS;
         size_t i = (size_t)(slot % JK_IDLE_SLOTS);
 
-        if (idle->slot_of[i] != slot || block.power_w < idle->quietest[i].power_w) {
+        if (idle->slot_of[i] != slot) {
                 idle->slot_of[i] = slot;
+                idle->lowest_w[i] = block.power_w;
                 idle->quietest[i] = block;
+        } else {
+                idle->lowest_w[i] = fmin(idle->lowest_w[i], block.power_w);
+                if (is_quieter(block, idle->quietest[i], idle->lowest_w[i]))
+                        idle->quietest[i] = block;
         }
 
         if (idle->n_blocks == 0 || block.utilisation >= idle->busiest.utilisation ||
@@ -84,25 +103,36 @@ jk_idle_observe(struct jk_idle *idle, int64_t energy_uj, int64_t elapsed_ns, dou
         idle->energy_uj = idle->elapsed_ns = idle->busy = 0;
 }
 
-/* The quietest block of the last day; the block being filled counts as soon as it is sustained, and
- * as long as there is no other. */
 static bool
-find_quietest(const struct jk_idle *idle, struct jk_idle_block *ret_block)
+is_of_last_day(const struct jk_idle *idle, size_t i)
 {
-        int64_t slot = idle->total_ns / SLOT_NS;
+        return idle->slot_of[i] >= 0 && idle->slot_of[i] > idle->total_ns / SLOT_NS - JK_IDLE_SLOTS;
+}
+
+/* The quietest block of the last day, and what the lowest drew; the block being filled counts as
+ * soon as it is sustained, and as long as there is no other. */
+static bool
+find_quietest(const struct jk_idle *idle, struct jk_idle_block *ret_block, double *ret_lowest_w)
+{
+        double lowest_w = INFINITY;
         bool found = false;
 
+        for (size_t i = 0; i < JK_IDLE_SLOTS; i++)
+                if (is_of_last_day(idle, i))
+                        lowest_w = fmin(lowest_w, idle->lowest_w[i]);
         for (size_t i = 0; i < JK_IDLE_SLOTS; i++) {
-                if (idle->slot_of[i] < 0 || idle->slot_of[i] <= slot - JK_IDLE_SLOTS)
+                if (!is_of_last_day(idle, i))
                         continue;
-                if (!found || idle->quietest[i].power_w < ret_block->power_w)
+                if (!found || is_quieter(idle->quietest[i], *ret_block, lowest_w))
                         *ret_block = idle->quietest[i];
                 found = true;
         }
-        if (found || idle->elapsed_ns < BLOCK_MIN_NS)
-                return found;
+        if (!found && idle->elapsed_ns < BLOCK_MIN_NS)
+                return false;
 
-        *ret_block = current_block(idle);
+        if (!found)
+                *ret_block = current_block(idle);
+        *ret_lowest_w = found ? lowest_w : ret_block->power_w;
         return true;
 }
 
@@ -117,9 +147,9 @@ struct jk_idle_estimate
 jk_idle_estimate(const struct jk_idle *idle)
 {
         struct jk_idle_block quietest = { 0 };
-        double floor_w, spread_w, slope;
+        double lowest_w, floor_w, spread_w, slope;
 
-        if (!find_quietest(idle, &quietest))
+        if (!find_quietest(idle, &quietest, &lowest_w))
                 return (struct jk_idle_estimate){ .power_w = NAN, .error_w = NAN };
 
         if (idle->n_blocks > 0 && idle->busiest.utilisation - quietest.utilisation > SLOPE_SPAN &&
@@ -135,7 +165,7 @@ jk_idle_estimate(const struct jk_idle *idle)
         }
 
         return (struct jk_idle_estimate){
-                .power_w = floor_w,
+                .power_w = fmin(floor_w, lowest_w),
                 .error_w = hypot(spread_w, FLOOR_ERROR * quietest.power_w),
         };
 }

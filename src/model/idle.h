@@ -3,11 +3,12 @@
  * Idle power of one zone, learned from the lowest sustained readings.
  *
  * Energy is averaged over blocks of at least 10 s. The quietest block of each ten minutes is kept
- * for a day, so that the floor follows the machine (temperature, firmware: the same server was seen
- * at 31 W and, seven weeks later, at 50 W) and a floor that is no longer reached is forgotten. A
- * block in which CPUs were busy holds more than idle power: the estimate goes down from it along
- * the line through a busier block (or, until one is seen, along a broad prior), and the error bar
- * covers the way it went. It is never (1 − utilisation) × power.
+ * for a day (of those about as low, the least busy), so that the floor follows the machine
+ * (temperature, firmware: the same server was seen at 31 W and, seven weeks later, at 50 W) and a
+ * floor that is no longer reached is forgotten. A block in which CPUs were busy holds more than
+ * idle power: the estimate goes down from it along the line through a busier block (or, until one
+ * is seen, along a broad prior), and the error bar covers the way it went. It is never (1 −
+ * utilisation) × power.
  */
 #pragma once
 
@@ -31,6 +32,7 @@ struct jk_idle {
 
         /* the quietest block of each slot; elapsed time decides the slot */
         struct jk_idle_block quietest[JK_IDLE_SLOTS];
+        double lowest_w[JK_IDLE_SLOTS]; /* of any block of the slot */
         int64_t slot_of[JK_IDLE_SLOTS]; /* absolute number of the slot kept there, or -1 */
         int64_t total_ns;
 

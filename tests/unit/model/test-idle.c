@@ -137,6 +137,25 @@ the_estimate_is_never_negative_nor_above_the_quietest_reading(void **state)
         }
 }
 
+/* A load that hardly uses the zone is, by noise, lower than no load; what uses it sets the slope.
+ */
+static void
+of_blocks_about_as_low_the_least_busy_counts(void **state)
+{
+        struct jk_idle idle;
+
+        (void)state;
+        for (int order = 0; order < 2; order++) {
+                jk_idle_init(&idle);
+                jk_idle_observe(&idle, order ? 40000000 : 39700000, 10 * JK_NS_PER_S,
+                                order ? 0.003 : 0.4);
+                jk_idle_observe(&idle, order ? 39700000 : 40000000, 10 * JK_NS_PER_S,
+                                order ? 0.4 : 0.003);
+                jk_idle_observe(&idle, 200000000, 10 * JK_NS_PER_S, 0.6);
+                assert_true(fabs(jk_idle_estimate(&idle).power_w - 3.95) < 0.05);
+        }
+}
+
 /* A reading that covers a quiet minute must not be taken for a busy second at little power. */
 static void
 a_reading_of_another_time_teaches_nothing(void **state)
@@ -174,6 +193,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_short_dip_is_not_sustained),
         cmocka_unit_test(the_floor_follows_the_machine_within_a_day),
         cmocka_unit_test(a_reading_of_another_time_teaches_nothing),
+        cmocka_unit_test(of_blocks_about_as_low_the_least_busy_counts),
         cmocka_unit_test(the_estimate_is_never_negative_nor_above_the_quietest_reading),
 };
 
