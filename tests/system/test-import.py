@@ -15,7 +15,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 from support import BINARY, Skip, case, run_cases  # noqa: E402
 
-SHARED = Path(os.environ.get("JK_SHARED", ""), "data")
+SHARED = Path(os.environ.get("JK_SHARED") or "/nonexistent", "data")
 
 MAPPING = """
 cpus: 2
