@@ -10,6 +10,7 @@
 #include "cmd/command.h"
 #include "config/config.h"
 #include "engine/engine.h"
+#include "import/hwpc.h"
 #include "import/join.h"
 #include "import/perf-stat.h"
 #include "import/table.h"
@@ -29,7 +30,7 @@ static const struct jk_option options[] = {
         { 'm', "mapping", "NAME",
           "what the columns mean: a mapping's name, or a file of your own" },
         { 'f', "format", "NAME",
-          "what the files are: csv (default; needs --mapping) or perf-stat" },
+          "what the files are: csv (default; needs --mapping), perf-stat or hwpc" },
         { 's', "separator", "CHAR", "what stands between two fields, if not what is usual" },
         { 'j', "join", "TIME",
           "take rows of other files that are at most so far from one of the first for its time's" },
@@ -152,6 +153,57 @@ read_perf_stats(struct import *import, struct jk_error *err)
         return for_each_file(import, read_perf_stat, import, err);
 }
 
+static bool
+is_csv(const char *path)
+{
+        size_t length = strlen(path);
+
+        return length >= 4 && strcmp(path + length - 4, ".csv") == 0;
+}
+
+/* A set of CSV files, or files of documents one after the other. */
+static int
+read_reports(struct import *import, struct jk_hwpc_names *names, struct jk_hwpc_import *into,
+             struct jk_error *err)
+{
+        bool is_set = is_csv(import->paths[0]);
+        size_t n = 1;
+        int r = 0;
+
+        while (import->paths[n] && is_csv(import->paths[n]) == is_set)
+                n++;
+        if (import->paths[n])
+                return jk_fail(err, EINVAL, "%s: give CSV files or JSON, not both",
+                               import->paths[n]);
+        for (size_t i = 0; r == 0 && i < n; i += is_set ? n : 1) {
+                struct jk_hwpc_reader *reader = NULL;
+
+                r = is_set ? jk_hwpc_csv_open((const char *const *)import->paths, n, names, &reader,
+                                              err)
+                           : jk_hwpc_json_open(import->paths[i], names, &reader, err);
+                if (r == 0)
+                        r = jk_hwpc_import_read(into, reader, err);
+                jk_hwpc_reader_close(reader);
+        }
+        return r;
+}
+
+static int
+read_hwpc(struct import *import, struct jk_error *err)
+{
+        struct jk_hwpc_import *into = NULL;
+        struct jk_hwpc_names names = { 0 };
+        int r = jk_hwpc_import_open(&import->seen, &names, &into, err);
+
+        if (r == 0)
+                r = read_reports(import, &names, into, err);
+        if (r == 0)
+                r = jk_hwpc_import_finish(into, err);
+        jk_hwpc_import_close(into);
+        jk_hwpc_names_free(&names);
+        return r;
+}
+
 static const struct format {
         const char *name;
         bool mapped; /* by a mapping */
@@ -159,6 +211,7 @@ static const struct format {
 } formats[] = {
         { "csv", true, read_tables },
         { "perf-stat", false, read_perf_stats },
+        { "hwpc", false, read_hwpc },
 };
 
 /* ---- writing ---- */
@@ -246,7 +299,7 @@ check(const struct jk_command *command, const struct import_options *given,
       const struct format *format)
 {
         if (!format)
-                return jk_usage_error(command, "--format %s: there are csv and perf-stat",
+                return jk_usage_error(command, "--format %s: there are csv, perf-stat and hwpc",
                                       given->format);
         if (!given->output)
                 return jk_usage_error(command, "say where to: --output FILE");

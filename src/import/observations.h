@@ -80,12 +80,13 @@ struct jk_observed_task {
 
 struct jk_observation {
         int64_t time_ns; /* realtime */
+        int64_t span_ns; /* that an amount covers, if it is known of it; 0: what its stream's do */
         double value;    /* in the feature's unit (per second if it is a rate); NaN: not there */
         uint32_t series, task;
         uint32_t file, line, order;
 };
 
-#define JK_OBSERVATIONS_MAX   (1U << 24) /* 640 MiB */
+#define JK_OBSERVATIONS_MAX   (1U << 24) /* 768 MiB */
 #define JK_OBSERVED_TASKS_MAX (1U << 18) /* so that all of them can be new in one tick */
 
 struct jk_observations {

@@ -32,8 +32,10 @@ seen_fields(const struct ticker *ticker)
         uint32_t seen = 0;
 
         for (size_t i = 0; i < ticker->n_listed; i++) {
-                any |= ticker->doing[ticker->listed[i]].has;
-                all &= ticker->doing[ticker->listed[i]].has;
+                const struct doing *doing = &ticker->doing[ticker->listed[i]];
+
+                any |= doing->has;
+                all &= doing->has & ~doing->lacks;
         }
         for (size_t i = 0; i < JK_COUNT(fields); i++)
                 if ((any & fields[i].features) &&
@@ -50,7 +52,8 @@ seen_events(const struct ticker *ticker)
         uint64_t all = (UINT64_C(1) << events->count) - 1;
 
         for (size_t i = 0; i < ticker->n_listed; i++)
-                if (ticker->doing[ticker->listed[i]].has_events != all)
+                if ((ticker->doing[ticker->listed[i]].has_events &
+                     ~ticker->doing[ticker->listed[i]].lacks_events) != all)
                         return NULL;
         return events->count > 0 && ticker->n_listed > 0 ? events : NULL;
 }

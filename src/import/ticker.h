@@ -14,8 +14,8 @@ struct counter {
 /* What a task did in the tick. */
 struct doing {
         double did[JK_FEATURE_TASK_MAX];
-        unsigned int has;    /* bits of features */
-        uint32_t has_events; /* bits of events */
+        uint32_t has, lacks;               /* bits of features: some of it, not all of it */
+        uint32_t has_events, lacks_events; /* bits of events */
         bool listed;
         bool known; /* was listed before */
         bool told;  /* the cgroup that has its number from this task */

@@ -115,7 +115,7 @@ static int
 find_amount(struct ticker *ticker, const struct jk_series *series,
             const struct jk_observation *item, struct amount *ret_amount)
 {
-        int64_t span_ns = ticker->spans_ns[series->stream];
+        int64_t span_ns = item->span_ns > 0 ? item->span_ns : ticker->spans_ns[series->stream];
 
         *ret_amount = (struct amount){ .value = NAN };
         if (isnan(item->value))
@@ -188,17 +188,19 @@ add_of_task(struct ticker *ticker, const struct jk_series *series,
         bool is_event = series->feature == JK_FEATURE_EVENT;
         double *did = is_event ? &jk_ticker_event_counts(ticker, item->task)[series->event]
                                : &doing->did[series->feature];
+        uint32_t *has = is_event ? &doing->has_events : &doing->has;
+        uint32_t *lacks = is_event ? &doing->lacks_events : &doing->lacks;
+        uint32_t bit = UINT32_C(1) << (is_event ? series->event : (int)series->feature);
 
         ticker->has_tasks = true;
-        if (isnan(amount->value))
+        if (isnan(amount->value)) {
+                *lacks |= bit;
                 return 0;
+        }
         if (*did + amount->value > (double)JK_RECORDED_MAX)
                 return refuse(ticker, item, "is more than any machine does");
         *did += amount->value;
-        if (is_event)
-                doing->has_events |= UINT32_C(1) << series->event;
-        else
-                doing->has |= 1U << series->feature;
+        *has |= bit;
         return 0;
 }
 

@@ -1,0 +1,673 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reports of PowerAPI's HWPC sensor: see hwpc.h. The time that a counter was enabled is that since
+ * the report before, or, by sensors before 1.6, since it was opened; no report says which.
+ */
+#include "import/hwpc.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/text.h"
+#include "import/number.h"
+
+/* The sensor's clock has whole milliseconds, and its reports come a little late: what differs by
+ * less than this from the time between two of them is that time. */
+#define LATE_TOLERANCE 0.1
+
+/* A counter that was enabled so much longer than the time between two reports was so before the
+ * first of them that is there. */
+#define BEFORE_TOLERANCE 1.5
+
+#define MICROJOULES 1e6
+#define RAPL_BITS   (-32) /* a count is 2^-32 J on every CPU */
+
+static const struct {
+        const char *event, *zone;
+        bool numbered;
+} zone_events[] = {
+        { "RAPL_ENERGY_PKG", "package", true }, { "RAPL_ENERGY_CORES", "core", true },
+        { "RAPL_ENERGY_DRAM", "dram", true },   { "RAPL_ENERGY_GPU", "uncore", true },
+        { "RAPL_ENERGY_PSYS", "psys", false },
+};
+
+static const struct {
+        const char *event;
+        enum jk_feature feature;
+} feature_events[] = {
+        { "CPU_CLK_THREAD_UNHALTED:THREAD_P", JK_FEATURE_CYCLES },
+        { "CPU_CLK_UNHALTED:THREAD_P", JK_FEATURE_CYCLES },
+        { "UNHALTED_CORE_CYCLES", JK_FEATURE_CYCLES },
+        { "CYCLES_NOT_IN_HALT", JK_FEATURE_CYCLES },
+        { "CPU_CYCLES", JK_FEATURE_CYCLES },
+        { "INSTRUCTIONS_RETIRED", JK_FEATURE_INSTRUCTIONS },
+        { "INSTRUCTION_RETIRED", JK_FEATURE_INSTRUCTIONS },
+        { "RETIRED_INSTRUCTIONS", JK_FEATURE_INSTRUCTIONS },
+        { "INST_RETIRED", JK_FEATURE_INSTRUCTIONS },
+        { "LLC_MISSES", JK_FEATURE_LLC_MISSES },
+};
+
+enum clock { APERF, MPERF, TSC, CLOCKS };
+
+static const char *const clock_events[CLOCKS] = { "APERF", "MPERF", "TSC" };
+
+/* What one CPU counted of one event, as it was reported. */
+struct entry {
+        int64_t time_ns;
+        uint64_t count, enabled_ns, running_ns;
+        uint32_t task; /* JK_NO_TASK: of the target "all" */
+        uint32_t group, event, socket, cpu;
+        uint32_t report, order;
+};
+
+/* What a counter said last: of a task, a group and a CPU. */
+struct counter {
+        int64_t time_ns;
+        uint64_t enabled_ns, running_ns;
+        uint32_t task, group, cpu;
+};
+
+/* What the counts of a report span, where that is not the time since the one before; or 0. */
+struct span {
+        int64_t time_ns, ns;
+};
+
+struct jk_hwpc_import {
+        struct jk_observations *seen;
+        struct jk_hwpc_names *names;
+        struct jk_hwpc_report report;
+        struct jk_text sensor;
+        uint32_t n_reports;
+
+        struct entry *entries;
+        size_t n_entries, entries_capacity;
+        uint32_t n_sockets;
+        struct jk_map cpus; /* that clocks are read on */
+
+        /* while it is finished */
+        bool is_cumulative;
+        int64_t interval_ns;      /* between the first two reports of the machine; 0: only one */
+        struct jk_map by_counter; /* hash -> counter */
+        struct counter *counters;
+        size_t n_counters, counters_capacity;
+        struct span *spans; /* in order of time */
+        size_t n_spans, spans_capacity;
+        struct jk_map group_of;  /* event -> the group that it is taken from */
+        struct jk_map series_of; /* struct meaning, hashed -> series */
+        uint32_t machine_stream, task_stream;
+        uint32_t file;
+        double clocks[CLOCKS], clock_ns;
+};
+
+int
+jk_hwpc_import_open(struct jk_observations *seen, struct jk_hwpc_names *names,
+                    struct jk_hwpc_import **ret_import, struct jk_error *err)
+{
+        struct jk_hwpc_import *import = calloc(1, sizeof *import);
+
+        if (!import)
+                return jk_fail(err, ENOMEM, "out of memory");
+        import->seen = seen;
+        import->names = names;
+        *ret_import = import;
+        return 0;
+}
+
+void
+jk_hwpc_import_close(struct jk_hwpc_import *import)
+{
+        if (!import)
+                return;
+        jk_hwpc_report_free(&import->report);
+        jk_text_free(&import->sensor);
+        jk_map_free(&import->cpus);
+        jk_map_free(&import->by_counter);
+        jk_map_free(&import->group_of);
+        jk_map_free(&import->series_of);
+        free(import->entries);
+        free(import->counters);
+        free(import->spans);
+        free(import);
+}
+
+static int
+no_memory(struct jk_error *err)
+{
+        return jk_fail(err, ENOMEM, "out of memory");
+}
+
+/* ---- taking reports ---- */
+
+/* Reports of two machines are no one machine's. */
+static int
+check_sensor(struct jk_hwpc_import *import, struct jk_error *err)
+{
+        const char *sensor = import->report.sensor.data;
+
+        if (import->sensor.length == 0) {
+                jk_text_string(&import->sensor, sensor);
+                return import->sensor.failed ? no_memory(err) : 0;
+        }
+        if (strcmp(import->sensor.data, sensor) == 0)
+                return 0;
+        return jk_fail(err, EINVAL,
+                       "there are reports of the sensors '%.100s' and '%.100s'; import those of "
+                       "each machine on their own",
+                       import->sensor.data, sensor);
+}
+
+/* The task of a target, JK_NO_TASK for "all". */
+static int
+find_task(struct jk_hwpc_import *import, uint32_t *ret_task, struct jk_error *err)
+{
+        const char *target = import->report.target.data, *last = strrchr(target, '/');
+        jk_autotext struct jk_text cgroup = { 0 };
+        int r;
+
+        *ret_task = JK_NO_TASK;
+        if (strcmp(target, "all") == 0)
+                return 0;
+        last = last ? last + 1 : target;
+        jk_text_printf(&cgroup, "/%s", target + (target[0] == '/'));
+        if (cgroup.failed)
+                return no_memory(err);
+        r = jk_observe_task(import->seen, *last ? last : "root", 0, cgroup.data, err);
+        if (r >= 0)
+                *ret_task = (uint32_t)r;
+        return r < 0 ? r : 0;
+}
+
+static uint64_t
+value_of(const struct jk_hwpc_report *report, const struct jk_hwpc_row *row, int event)
+{
+        for (uint32_t i = row->first; i < row->first + row->n; i++)
+                if (event >= 0 && report->values[i].event == (uint32_t)event)
+                        return report->values[i].count;
+        return 0;
+}
+
+static int
+take_row(struct jk_hwpc_import *import, const struct jk_hwpc_row *row, uint32_t task,
+         struct jk_error *err)
+{
+        const struct jk_hwpc_report *report = &import->report;
+        int enabled = jk_hwpc_names_find(import->names, "time_enabled");
+        int running = jk_hwpc_names_find(import->names, "time_running");
+        struct entry entry = {
+                .time_ns = report->timestamp_ms * JK_NS_PER_MS,
+                .enabled_ns = value_of(report, row, enabled),
+                .running_ns = value_of(report, row, running),
+                .task = task,
+                .group = row->group,
+                .socket = row->socket,
+                .cpu = row->cpu,
+                .report = import->n_reports,
+        };
+
+        for (uint32_t i = row->first; i < row->first + row->n; i++) {
+                const struct jk_hwpc_value *value = &report->values[i];
+
+                if ((int)value->event == enabled || (int)value->event == running)
+                        continue;
+                if (import->n_entries == JK_OBSERVATIONS_MAX)
+                        return jk_fail(err, EFBIG,
+                                       "there are more than %u counts; import the files in parts",
+                                       JK_OBSERVATIONS_MAX);
+                if (jk_array_grow(&import->entries, &import->entries_capacity,
+                                  import->n_entries + 1) < 0)
+                        return no_memory(err);
+                entry.event = value->event;
+                entry.count = value->count;
+                entry.order = (uint32_t)import->n_entries;
+                import->entries[import->n_entries++] = entry;
+        }
+        if (row->socket >= import->n_sockets)
+                import->n_sockets = row->socket + 1;
+        return 0;
+}
+
+static int
+take_report(struct jk_hwpc_import *import, struct jk_error *err)
+{
+        const struct jk_hwpc_report *report = &import->report;
+        uint32_t task;
+        int r;
+
+        import->n_reports++;
+        if (report->timestamp_ms > JK_IMPORT_TIME_MAX / JK_NS_PER_MS)
+                return jk_fail(err, EINVAL, "HWPC report:%u: its time is after 2116",
+                               import->n_reports);
+        r = check_sensor(import, err);
+        if (r == 0)
+                r = find_task(import, &task, err);
+        for (size_t i = 0; r == 0 && i < report->n_rows; i++)
+                r = take_row(import, &report->rows[i], task, err);
+        return r;
+}
+
+int
+jk_hwpc_import_read(struct jk_hwpc_import *import, struct jk_hwpc_reader *reader,
+                    struct jk_error *err)
+{
+        int r;
+
+        while ((r = jk_hwpc_read(reader, &import->report, err)) != 0) {
+                if (r > 0)
+                        r = take_report(import, err);
+                if (r < 0)
+                        r = jk_observations_refuse(import->seen, r, err);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* ---- time ---- */
+
+static int
+compare(const void *a, const void *b)
+{
+        const struct entry *x = a, *y = b;
+
+        if (x->time_ns != y->time_ns)
+                return x->time_ns < y->time_ns ? -1 : 1;
+        return x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* How many entries from this one on are of one row. */
+static size_t
+row_length(const struct jk_hwpc_import *import, size_t first)
+{
+        const struct entry *entry = &import->entries[first];
+        size_t i = first + 1;
+
+        while (i < import->n_entries && import->entries[i].report == entry->report &&
+               import->entries[i].group == entry->group &&
+               import->entries[i].socket == entry->socket && import->entries[i].cpu == entry->cpu)
+                i++;
+        return i - first;
+}
+
+static struct counter *
+find_counter(struct jk_hwpc_import *import, const struct entry *entry)
+{
+        uint64_t key = (uint64_t)entry->task * 0x9e3779b97f4a7c15U ^
+                       ((uint64_t)entry->group << 32 | entry->cpu);
+        uint32_t index;
+
+        for (; jk_map_get(&import->by_counter, key, &index); key++) {
+                struct counter *counter = &import->counters[index];
+
+                if (counter->task == entry->task && counter->group == entry->group &&
+                    counter->cpu == entry->cpu)
+                        return counter;
+        }
+        if (jk_array_grow(&import->counters, &import->counters_capacity, import->n_counters + 1) <
+                    0 ||
+            jk_map_put(&import->by_counter, key, (uint32_t)import->n_counters) < 0)
+                return NULL;
+        import->counters[import->n_counters] = (struct counter){
+                .time_ns = -1, .task = entry->task, .group = entry->group, .cpu = entry->cpu
+        };
+        return &import->counters[import->n_counters++];
+}
+
+static void
+remember(struct counter *counter, const struct entry *entry)
+{
+        counter->time_ns = entry->time_ns;
+        counter->enabled_ns = entry->enabled_ns;
+        counter->running_ns = entry->running_ns;
+}
+
+/* The machine's counters are enabled all the time: what is nearer to the time between two reports,
+ * what stands there or how much more it is than before? */
+static int
+find_meaning(struct jk_hwpc_import *import)
+{
+        double each = 0, cumulative = 0;
+
+        for (size_t i = 0; i < import->n_entries; i += row_length(import, i)) {
+                const struct entry *entry = &import->entries[i];
+                struct counter *counter;
+                int64_t wall_ns;
+                double enabled_ns = (double)entry->enabled_ns;
+
+                if (entry->task != JK_NO_TASK)
+                        continue;
+                counter = find_counter(import, entry);
+                if (!counter)
+                        return -ENOMEM;
+                wall_ns = counter->time_ns < 0 ? 0 : entry->time_ns - counter->time_ns;
+                if (wall_ns > 0) {
+                        each += fabs(enabled_ns - (double)wall_ns);
+                        cumulative +=
+                                fabs(enabled_ns - (double)counter->enabled_ns - (double)wall_ns);
+                        if (import->interval_ns == 0)
+                                import->interval_ns = wall_ns;
+                }
+                remember(counter, entry);
+        }
+        import->is_cumulative = cumulative < each;
+        jk_map_clear(&import->by_counter);
+        import->n_counters = 0;
+        return 0;
+}
+
+/* 0: the time since the report before, if there is one. */
+static int64_t
+find_span(const struct jk_hwpc_import *import, const struct counter *before,
+          const struct entry *entry)
+{
+        double enabled_ns = (double)entry->enabled_ns;
+        double wall_ns = (double)(entry->time_ns - before->time_ns);
+
+        if (before->time_ns < 0 && import->is_cumulative &&
+            enabled_ns > BEFORE_TOLERANCE * (double)import->interval_ns)
+                return 0;
+        if (before->time_ns >= 0 && fabs(enabled_ns - wall_ns) <= LATE_TOLERANCE * wall_ns)
+                return 0;
+        return (int64_t)enabled_ns;
+}
+
+static int
+add_span(struct jk_hwpc_import *import, int64_t time_ns, int64_t ns)
+{
+        struct span *last = import->n_spans > 0 ? &import->spans[import->n_spans - 1] : NULL;
+
+        if (last && last->time_ns == time_ns) {
+                last->ns = ns > last->ns ? ns : last->ns;
+                return 0;
+        }
+        if (jk_array_grow(&import->spans, &import->spans_capacity, import->n_spans + 1) < 0)
+                return -ENOMEM;
+        import->spans[import->n_spans++] = (struct span){ time_ns, ns };
+        return 0;
+}
+
+/* The times of a row as those since the row before. */
+static int
+settle_row(struct jk_hwpc_import *import, struct entry *row, size_t n)
+{
+        struct counter *before = find_counter(import, row);
+        struct entry now = *row;
+        bool goes_on;
+
+        if (!before)
+                return -ENOMEM;
+        goes_on = import->is_cumulative && before->time_ns >= 0 &&
+                  row->enabled_ns >= before->enabled_ns && row->running_ns >= before->running_ns;
+        for (size_t i = 0; i < n && goes_on; i++) {
+                row[i].enabled_ns -= before->enabled_ns;
+                row[i].running_ns -= before->running_ns;
+        }
+        if (row->task == JK_NO_TASK &&
+            add_span(import, row->time_ns, find_span(import, before, row)) < 0)
+                return -ENOMEM;
+        remember(before, &now);
+        return 0;
+}
+
+static int
+settle_times(struct jk_hwpc_import *import)
+{
+        int r = find_meaning(import);
+
+        for (size_t i = 0, n; r == 0 && i < import->n_entries; i += n) {
+                n = row_length(import, i);
+                r = settle_row(import, &import->entries[i], n);
+        }
+        return r;
+}
+
+/* ---- series ---- */
+
+/* What an entry's counts are: two of an event, where it is a feature and there are packages to tell
+ * apart. */
+static int
+find_series(struct jk_hwpc_import *import, const struct jk_series *wanted,
+            const struct entry *entry)
+{
+        uint64_t key = (uint64_t)entry->event << 32 | (uint64_t)entry->socket << 8 |
+                       (uint64_t)wanted->feature;
+        uint32_t known;
+        int r;
+
+        if (jk_map_get(&import->series_of, key, &known))
+                return (int)known;
+        r = jk_observe_series(import->seen, wanted);
+        if (r >= 0 && jk_map_put(&import->series_of, key, (uint32_t)r) < 0)
+                return -ENOMEM;
+        return r;
+}
+
+/* Counted only a part of the time, it is taken to have gone on alike. */
+static double
+scaled(const struct entry *entry)
+{
+        if (entry->running_ns == 0 && entry->enabled_ns > 0)
+                return NAN;
+        if (entry->running_ns >= entry->enabled_ns)
+                return (double)entry->count;
+        return (double)entry->count * ((double)entry->enabled_ns / (double)entry->running_ns);
+}
+
+static int64_t
+span_at(const struct jk_hwpc_import *import, int64_t time_ns)
+{
+        size_t first = 0, n = import->n_spans;
+
+        while (n > 0) {
+                size_t half = n / 2;
+
+                if (import->spans[first + half].time_ns < time_ns) {
+                        first += half + 1;
+                        n -= half + 1;
+                } else {
+                        n = half;
+                }
+        }
+        return first < import->n_spans && import->spans[first].time_ns == time_ns
+                       ? import->spans[first].ns
+                       : 0;
+}
+
+static int
+observe(struct jk_hwpc_import *import, const struct jk_series *wanted, const struct entry *entry,
+        double value, struct jk_error *err)
+{
+        struct jk_observation observation = {
+                .time_ns = entry->time_ns,
+                .span_ns = span_at(import, entry->time_ns),
+                .value = value,
+                .task = entry->task,
+                .file = import->file,
+                .line = entry->report,
+        };
+        struct jk_error why = { "" };
+        int r = find_series(import, wanted, entry);
+
+        if (r < 0)
+                return no_memory(err);
+        observation.series = (uint32_t)r;
+        if (jk_observed_check(wanted, value, &why) == 0)
+                return jk_observe(import->seen, &observation, err);
+        jk_fail(err, EINVAL, "HWPC report:%u: %s %s", entry->report,
+                jk_series_name(import->seen, wanted), why.message);
+        return jk_observations_refuse(import->seen, -EINVAL, err);
+}
+
+/* ---- the machine ---- */
+
+static int
+observe_energy(struct jk_hwpc_import *import, const struct entry *entry, size_t event,
+               struct jk_error *err)
+{
+        struct jk_series wanted = { .feature = JK_FEATURE_ENERGY,
+                                    .stream = import->machine_stream };
+        char name[JK_ZONE_NAME_SIZE];
+        int r;
+
+        if (zone_events[event].numbered)
+                snprintf(name, sizeof name, "%s-%u", zone_events[event].zone, entry->socket);
+        else
+                snprintf(name, sizeof name, "%s", zone_events[event].zone);
+        r = jk_observe_zone(import->seen, name, zone_events[event].event, err);
+        if (r < 0)
+                return r;
+        wanted.zone = r;
+        return observe(import, &wanted, entry, ldexp(scaled(entry), RAPL_BITS) * MICROJOULES, err);
+}
+
+/* The mean of all CPUs, by how much they worked. What MPERF counts, TSC counts all the time. */
+static int
+observe_frequency(struct jk_hwpc_import *import, const struct entry *entry, struct jk_error *err)
+{
+        struct jk_series wanted = { .kind = JK_SERIES_STATE,
+                                    .feature = JK_FEATURE_FREQUENCY,
+                                    .of_machine = true,
+                                    .stream = import->machine_stream };
+        const double *clocks = import->clocks;
+        double khz = clocks[APERF] / clocks[MPERF] * clocks[TSC] / import->clock_ns * 1e6;
+        bool is_known = clocks[APERF] > 0 && clocks[MPERF] > 0 && clocks[TSC] > 0 &&
+                        import->clock_ns > 0 && isfinite(khz);
+
+        memset(import->clocks, 0, sizeof import->clocks);
+        import->clock_ns = 0;
+        return is_known ? observe(import, &wanted, entry, khz, err) : 0;
+}
+
+static int
+take_clock(struct jk_hwpc_import *import, const struct entry *entry, enum clock clock)
+{
+        double value = scaled(entry);
+
+        if (isnan(value))
+                return 0;
+        import->clocks[clock] += value;
+        if (clock == TSC)
+                import->clock_ns += (double)entry->enabled_ns;
+        return jk_map_put(&import->cpus, entry->cpu, 0);
+}
+
+static int
+take_of_machine(struct jk_hwpc_import *import, const struct entry *entry, struct jk_error *err)
+{
+        const char *event = import->names->names[entry->event];
+
+        for (size_t i = 0; i < JK_COUNT(zone_events); i++)
+                if (strcmp(event, zone_events[i].event) == 0)
+                        return observe_energy(import, entry, i, err);
+        for (enum clock clock = 0; clock < CLOCKS; clock++)
+                if (strcmp(event, clock_events[clock]) == 0)
+                        return take_clock(import, entry, clock) < 0 ? no_memory(err) : 0;
+        return 0;
+}
+
+/* ---- tasks ---- */
+
+static int
+observe_event(struct jk_hwpc_import *import, const struct entry *entry, struct jk_error *err)
+{
+        struct jk_series wanted = { .feature = JK_FEATURE_EVENT, .stream = import->task_stream };
+        const char *event = import->names->names[entry->event];
+        struct jk_error why = { "" };
+
+        wanted.event = jk_observe_event(import->seen, event, (int)entry->socket, &why);
+        if (wanted.event >= 0)
+                return observe(import, &wanted, entry, scaled(entry), err);
+        jk_fail(err, EINVAL, "HWPC report:%u: %.100s: %s", entry->report, event, why.message);
+        return jk_observations_refuse(import->seen, -EINVAL, err);
+}
+
+static int
+take_of_task(struct jk_hwpc_import *import, const struct entry *entry, struct jk_error *err)
+{
+        struct jk_series wanted = { .stream = import->task_stream };
+        const char *event = import->names->names[entry->event];
+        bool is_feature = false;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && !is_feature && i < JK_COUNT(feature_events); i++) {
+                is_feature = strcmp(event, feature_events[i].event) == 0;
+                wanted.feature = feature_events[i].feature;
+        }
+        if (is_feature)
+                r = observe(import, &wanted, entry, scaled(entry), err);
+        if (r == 0 && (!is_feature || import->n_sockets > 1))
+                r = observe_event(import, entry, err);
+        return r;
+}
+
+/* ---- all of it ---- */
+
+static int
+add_streams(struct jk_hwpc_import *import)
+{
+        const struct jk_stream machine = { .last_ns = -1 };
+        const struct jk_stream tasks = { .last_ns = -1, .has_tasks = true };
+        int file = jk_observe_file(import->seen, "HWPC report");
+        int machine_stream = jk_observe_stream(import->seen, &machine);
+        int task_stream = jk_observe_stream(import->seen, &tasks);
+
+        if (file < 0 || machine_stream < 0 || task_stream < 0)
+                return -ENOMEM;
+        import->file = (uint32_t)file;
+        import->machine_stream = (uint32_t)machine_stream;
+        import->task_stream = (uint32_t)task_stream;
+        return 0;
+}
+
+/* An event that stands in two groups is counted twice, and taken from the first. */
+static int
+is_wanted(struct jk_hwpc_import *import, const struct entry *entry)
+{
+        uint64_t key = (uint64_t)entry->event << 1 | (entry->task == JK_NO_TASK);
+        uint32_t group;
+
+        if (jk_map_get(&import->group_of, key, &group))
+                return group == entry->group;
+        return jk_map_put(&import->group_of, key, entry->group) < 0 ? -ENOMEM : 1;
+}
+
+static int
+take_entry(struct jk_hwpc_import *import, const struct entry *entry, struct jk_error *err)
+{
+        int r = is_wanted(import, entry);
+
+        if (r < 0)
+                return no_memory(err);
+        if (r == 0)
+                return 0;
+        return entry->task == JK_NO_TASK ? take_of_machine(import, entry, err)
+                                         : take_of_task(import, entry, err);
+}
+
+int
+jk_hwpc_import_finish(struct jk_hwpc_import *import, struct jk_error *err)
+{
+        int r;
+
+        if (import->n_entries > 1)
+                qsort(import->entries, import->n_entries, sizeof *import->entries, compare);
+        if (settle_times(import) < 0 || add_streams(import) < 0)
+                return no_memory(err);
+        r = 0;
+        for (size_t i = 0; r == 0 && i < import->n_entries; i++) {
+                struct entry *entry = &import->entries[i];
+
+                r = take_entry(import, entry, err);
+                if (r == 0 && (i + 1 == import->n_entries || entry[1].time_ns != entry->time_ns)) {
+                        struct entry machine = *entry;
+
+                        machine.task = JK_NO_TASK;
+                        machine.event = machine.socket = UINT32_MAX >> 1;
+                        r = observe_frequency(import, &machine, err);
+                }
+        }
+        import->seen->cpus = (unsigned int)import->cpus.count;
+        return r;
+}
