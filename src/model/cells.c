@@ -94,9 +94,13 @@ find_nearest(const struct jk_cells *cells, const double *x, size_t but, double *
 
         *ret_distance = INFINITY;
         for (size_t i = 0; i < cells->n; i++) {
-                double d = i == but ? INFINITY : distance(cells, x, x_of(cells, i));
+                double d;
 
-                if (d < *ret_distance) {
+                if (i == but)
+                        continue;
+                /* It may be infinite: squares overflow where the cells are all but one. */
+                d = distance(cells, x, x_of(cells, i));
+                if (nearest == cells->n || d < *ret_distance) {
                         *ret_distance = d;
                         nearest = i;
                 }

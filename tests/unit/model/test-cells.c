@@ -475,6 +475,24 @@ a_regression_without_memory_is_not_opened(void **state)
         jk_cells_free(&cells);
 }
 
+/* Cells that are nearly one, and then ticks so far off that squares overflow. */
+static void
+infinite_distances_stay_in_bounds(void **state)
+{
+        struct jk_cells cells = make(2);
+
+        (void)state;
+        for (int i = 0; i < 9; i++)
+                add(&cells, i % 2 ? 1e-150 : 0, 0, 0, 10);
+        for (int i = 0; i < 5; i++)
+                add(&cells, i % 2 ? 1e30 : 1e29, 0, 0, 20);
+        assert_int_equal(cells.n, 2);
+        for (size_t i = 0; i < cells.n; i++)
+                assert_true(isfinite(cells.x[i * COORDINATES]) && isfinite(cells.y[i * ZONES]) &&
+                            cells.nearest[i] < cells.n);
+        jk_cells_free(&cells);
+}
+
 int
 main(void)
 {
@@ -496,6 +514,7 @@ main(void)
                 cmocka_unit_test(out_of_memory_leaves_nothing_behind),
                 cmocka_unit_test(nothing_is_allocated_while_learning),
                 cmocka_unit_test(a_regression_without_memory_is_not_opened),
+                cmocka_unit_test(infinite_distances_stay_in_bounds),
         };
 
         cmocka_set_message_output(CM_OUTPUT_TAP);
