@@ -252,12 +252,13 @@ set_recent(struct jk_features *features, double elapsed_s, size_t next)
 static void
 follow(struct jk_features *features, const struct jk_sample *sample, unsigned states)
 {
-        uint32_t fields = counted_fields(sample);
+        bool is_still = sample->n_tasks == 0; /* nobody did anything: then nothing is missing */
+        uint32_t fields = counted_fields(sample) | (is_still ? features->task_fields : 0);
         size_t n_events = jk_sample_n_events(sample);
         bool more = features->n == 0 || (fields & ~features->task_fields) ||
                     n_events > features->n_events || (states & ~features->states);
-        bool less = (features->task_fields & ~fields) || n_events < features->n_events ||
-                    (features->states & ~states);
+        bool less = (features->task_fields & ~fields) ||
+                    (n_events < features->n_events && !is_still) || (features->states & ~states);
 
         features->n_less = less ? features->n_less + 1 : 0;
         if (features->n_less > PATIENCE)
@@ -273,7 +274,7 @@ static bool
 is_whole(const struct jk_features *features, const struct jk_sample *sample)
 {
         return features->seen_fields == features->task_fields &&
-               features->n_events == jk_sample_n_events(sample) &&
+               (features->n_events == jk_sample_n_events(sample) || sample->n_tasks == 0) &&
                features->seen_states == features->states;
 }
 

@@ -166,6 +166,7 @@ cycles_lead_and_else_cpu_time(void **state)
         assert_int_equal(jk_features_leading(&f->features), 1);
         assert_int_equal(jk_features_find(&f->features, JK_TASK_LLC_MISSES), 3);
         begin(f, JK_TASK_CPU | JK_TASK_IO, 1);
+        add_task(f, 1, 0, 0, 0);
         observe(f);
         assert_int_equal(f->features.n_rates, 4); /* I/O is none of the CPU's */
         assert_int_equal(jk_features_leading(&f->features), 0);
@@ -408,17 +409,39 @@ what_is_missing_is_given_up_after_a_minute(void **state)
         assert_int_equal(observe(f), JK_FEATURES_OTHER);
         for (int i = 0; i < 200; i++) { /* now and then: never */
                 begin(f, i % 50 ? JK_TASK_CPU : ALL_COUNTERS, 1);
+                add_task(f, 1, 0, 0, 0);
                 assert_int_equal(observe(f), i % 50 ? JK_FEATURES_LESS : JK_FEATURES_SAME);
         }
         begin(f, ALL_COUNTERS, 1);
         observe(f);
         for (int i = 0; i < 60; i++) {
                 begin(f, JK_TASK_CPU, 1);
+                add_task(f, 1, 0, 0, 0);
                 assert_int_equal(observe(f), JK_FEATURES_LESS);
         }
         begin(f, JK_TASK_CPU, 1);
+        add_task(f, 1, 0, 0, 0);
         assert_int_equal(observe(f), JK_FEATURES_OTHER);
         assert_int_equal(f->features.n_rates, 1);
+}
+
+/* An import tells what is counted by the tasks that did something. */
+static void
+where_nobody_did_anything_nothing_is_missing(void **state)
+{
+        struct fixture *f = *state;
+
+        add_event(f, -1);
+        begin(f, ALL_COUNTERS, 1);
+        add_task(f, 1, 2, 3, 4);
+        observe(f);
+        for (int i = 0; i < 100; i++) {
+                begin(f, 0, 1);
+                f->sample.events = NULL;
+                assert_int_equal(observe(f), JK_FEATURES_SAME);
+                assert_near(f->features.values[0], 0);
+        }
+        assert_int_equal(f->features.n_rates, 5);
 }
 
 static void
@@ -431,6 +454,7 @@ what_is_seen_in_turns_is_one_set(void **state)
                 uint32_t one = i % 2 ? JK_TASK_CYCLES : JK_TASK_LLC_MISSES;
 
                 begin(f, i % 3 ? JK_TASK_CPU | one : ALL_COUNTERS, 1);
+                add_task(f, 1, 1, 1, 1);
                 n_other += observe(f) == JK_FEATURES_OTHER;
         }
         assert_int_equal(n_other, 1);
@@ -489,6 +513,7 @@ main(void)
                 CASE(a_load_that_stays_is_soon_believed),
                 CASE(change_is_told_exactly_when_more_is_seen),
                 CASE(what_is_missing_is_given_up_after_a_minute),
+                CASE(where_nobody_did_anything_nothing_is_missing),
                 CASE(what_is_seen_in_turns_is_one_set),
                 CASE(a_state_that_is_missing_is_what_it_was),
                 CASE(without_counters_there_are_no_rates),
