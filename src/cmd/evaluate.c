@@ -40,7 +40,8 @@ struct run {
 
         struct jk_sample sample;
         size_t file;
-        uint64_t tick; /* counted over all recordings */
+        uint64_t tick;   /* counted over all recordings */
+        const char *cut; /* the latest that ends within a tick */
 
         /* what the recordings have: a model knows zones and events by their places only */
         struct jk_zone_table zone_table;
@@ -119,6 +120,8 @@ for_each_tick(struct run *run, int (*visit)(struct run *run, void *data), void *
                         }
                         run->tick++;
                 }
+                if (r == 0 && jk_reader_is_cut(reader))
+                        run->cut = run->evaluation->paths[run->file];
                 jk_reader_close(reader);
                 if (r < 0)
                         return r;
@@ -374,7 +377,7 @@ count_tick(struct run *run, void *data)
 
 int
 jk_evaluate(const struct jk_evaluation *evaluation, struct jk_zone_errors **ret_errors,
-            struct jk_error *err)
+            const char **ret_cut, struct jk_error *err)
 {
         __attribute__((cleanup(free_run))) struct run run = { .evaluation = evaluation };
         size_t n_folds = evaluation->ends > 0 ? 1 : evaluation->n_folds;
@@ -397,5 +400,6 @@ jk_evaluate(const struct jk_evaluation *evaluation, struct jk_zone_errors **ret_
         for (size_t i = 0; i < run.n_zones; i++)
                 add_up(&run.zones[i], &errors[i]);
         *ret_errors = errors;
+        *ret_cut = run.cut;
         return (int)run.n_zones;
 }

@@ -35,6 +35,7 @@ struct jk_zone_errors {
 };
 
 /* Returns the number of zones in *ret_errors (the caller's to free), or a negative errno with a
- * message that names the file. */
+ * message that names the file. ret_cut: a recording that ends within a tick, whose whole ticks were
+ * taken; NULL if none does. */
 int jk_evaluate(const struct jk_evaluation *evaluation, struct jk_zone_errors **ret_errors,
-                struct jk_error *err);
+                const char **ret_cut, struct jk_error *err);

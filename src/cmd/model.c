@@ -169,12 +169,18 @@ evaluate_one(struct request *request, const char *name, struct jk_json *json, si
              struct jk_error *err)
 {
         jk_autofree struct jk_zone_errors *errors = NULL;
+        const char *cut = NULL;
         int n;
 
         request->evaluation.model = jk_model_find(name, err);
         if (!request->evaluation.model)
                 return -EINVAL;
-        n = jk_evaluate(&request->evaluation, &errors, err);
+        n = jk_evaluate(&request->evaluation, &errors, &cut, err);
+        if (cut)
+                fprintf(stderr,
+                        "joulekeeper model: %s: it ends within a tick; those before that are "
+                        "whole\n",
+                        cut);
         for (int i = 0; i < n; i++) {
                 if (request->zone && strcmp(request->zone, errors[i].zone) != 0)
                         continue;

@@ -70,6 +70,15 @@ def machines_are_not_mixed(folder):
 
 
 @in_a_folder
+def a_recording_that_is_cut_is_told(folder):
+    recording = record(folder, "package-0")
+    assert not run("model", "evaluate", recording).stderr
+    recording.write_bytes(recording.read_bytes()[:-40])
+    message = run("model", "evaluate", recording).stderr
+    assert str(recording) in message and "ends within a tick" in message, message
+
+
+@in_a_folder
 def who_does_not_predict_says_so(folder):
     message = run("model", "evaluate", "--model", "share", record(folder, "package-0"),
                   status=1).stderr
