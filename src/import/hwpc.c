@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reports of PowerAPI's HWPC sensor: see hwpc.h. The time that a counter was enabled is that since
- * the report before, or, by sensors before 1.6, since it was opened; no report says which.
+ * Reports of PowerAPI's HWPC sensor: see hwpc.h.
  */
-#include "import/hwpc.h"
+#include "import/hwpc-internal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,14 +12,6 @@
 #include "base/array.h"
 #include "base/text.h"
 #include "import/number.h"
-
-/* The sensor's clock has whole milliseconds, and its reports come a little late: what differs by
- * less than this from the time between two of them is that time. */
-#define LATE_TOLERANCE 0.1
-
-/* A counter that was enabled so much longer than the time between two reports was so before the
- * first of them that is there. */
-#define BEFORE_TOLERANCE 1.5
 
 #define MICROJOULES 1e6
 #define RAPL_BITS   (-32) /* a count is 2^-32 J on every CPU */
@@ -50,57 +41,7 @@ static const struct {
         { "LLC_MISSES", JK_FEATURE_LLC_MISSES },
 };
 
-enum clock { APERF, MPERF, TSC, CLOCKS };
-
 static const char *const clock_events[CLOCKS] = { "APERF", "MPERF", "TSC" };
-
-/* What one CPU counted of one event, as it was reported. */
-struct entry {
-        int64_t time_ns;
-        uint64_t count, enabled_ns, running_ns;
-        uint32_t task; /* JK_NO_TASK: of the target "all" */
-        uint32_t group, event, socket, cpu;
-        uint32_t report, order;
-};
-
-/* What a counter said last: of a task, a group and a CPU. */
-struct counter {
-        int64_t time_ns;
-        uint64_t enabled_ns, running_ns;
-        uint32_t task, group, cpu;
-};
-
-/* What the counts of a report span, where that is not the time since the one before; or 0. */
-struct span {
-        int64_t time_ns, ns;
-};
-
-struct jk_hwpc_import {
-        struct jk_observations *seen;
-        struct jk_hwpc_names *names;
-        struct jk_hwpc_report report;
-        struct jk_text sensor;
-        uint32_t n_reports;
-
-        struct entry *entries;
-        size_t n_entries, entries_capacity;
-        uint32_t n_sockets;
-        struct jk_map cpus; /* that clocks are read on */
-
-        /* while it is finished */
-        bool is_cumulative;
-        int64_t interval_ns;      /* between the first two reports of the machine; 0: only one */
-        struct jk_map by_counter; /* hash -> counter */
-        struct counter *counters;
-        size_t n_counters, counters_capacity;
-        struct span *spans; /* in order of time */
-        size_t n_spans, spans_capacity;
-        struct jk_map group_of;  /* event -> the group that it is taken from */
-        struct jk_map series_of; /* struct meaning, hashed -> series */
-        uint32_t machine_stream, task_stream;
-        uint32_t file;
-        double clocks[CLOCKS], clock_ns;
-};
 
 int
 jk_hwpc_import_open(struct jk_observations *seen, struct jk_hwpc_names *names,
@@ -265,164 +206,6 @@ jk_hwpc_import_read(struct jk_hwpc_import *import, struct jk_hwpc_reader *reader
         return 0;
 }
 
-/* ---- time ---- */
-
-static int
-compare(const void *a, const void *b)
-{
-        const struct entry *x = a, *y = b;
-
-        if (x->time_ns != y->time_ns)
-                return x->time_ns < y->time_ns ? -1 : 1;
-        return x->order < y->order ? -1 : x->order > y->order;
-}
-
-/* How many entries from this one on are of one row. */
-static size_t
-row_length(const struct jk_hwpc_import *import, size_t first)
-{
-        const struct entry *entry = &import->entries[first];
-        size_t i = first + 1;
-
-        while (i < import->n_entries && import->entries[i].report == entry->report &&
-               import->entries[i].group == entry->group &&
-               import->entries[i].socket == entry->socket && import->entries[i].cpu == entry->cpu)
-                i++;
-        return i - first;
-}
-
-static struct counter *
-find_counter(struct jk_hwpc_import *import, const struct entry *entry)
-{
-        uint64_t key = (uint64_t)entry->task * 0x9e3779b97f4a7c15U ^
-                       ((uint64_t)entry->group << 32 | entry->cpu);
-        uint32_t index;
-
-        for (; jk_map_get(&import->by_counter, key, &index); key++) {
-                struct counter *counter = &import->counters[index];
-
-                if (counter->task == entry->task && counter->group == entry->group &&
-                    counter->cpu == entry->cpu)
-                        return counter;
-        }
-        if (jk_array_grow(&import->counters, &import->counters_capacity, import->n_counters + 1) <
-                    0 ||
-            jk_map_put(&import->by_counter, key, (uint32_t)import->n_counters) < 0)
-                return NULL;
-        import->counters[import->n_counters] = (struct counter){
-                .time_ns = -1, .task = entry->task, .group = entry->group, .cpu = entry->cpu
-        };
-        return &import->counters[import->n_counters++];
-}
-
-static void
-remember(struct counter *counter, const struct entry *entry)
-{
-        counter->time_ns = entry->time_ns;
-        counter->enabled_ns = entry->enabled_ns;
-        counter->running_ns = entry->running_ns;
-}
-
-/* The machine's counters are enabled all the time: what is nearer to the time between two reports,
- * what stands there or how much more it is than before? */
-static int
-find_meaning(struct jk_hwpc_import *import)
-{
-        double each = 0, cumulative = 0;
-
-        for (size_t i = 0; i < import->n_entries; i += row_length(import, i)) {
-                const struct entry *entry = &import->entries[i];
-                struct counter *counter;
-                int64_t wall_ns;
-                double enabled_ns = (double)entry->enabled_ns;
-
-                if (entry->task != JK_NO_TASK)
-                        continue;
-                counter = find_counter(import, entry);
-                if (!counter)
-                        return -ENOMEM;
-                wall_ns = counter->time_ns < 0 ? 0 : entry->time_ns - counter->time_ns;
-                if (wall_ns > 0) {
-                        each += fabs(enabled_ns - (double)wall_ns);
-                        cumulative +=
-                                fabs(enabled_ns - (double)counter->enabled_ns - (double)wall_ns);
-                        if (import->interval_ns == 0)
-                                import->interval_ns = wall_ns;
-                }
-                remember(counter, entry);
-        }
-        import->is_cumulative = cumulative < each;
-        jk_map_clear(&import->by_counter);
-        import->n_counters = 0;
-        return 0;
-}
-
-/* 0: the time since the report before, if there is one. */
-static int64_t
-find_span(const struct jk_hwpc_import *import, const struct counter *before,
-          const struct entry *entry)
-{
-        double enabled_ns = (double)entry->enabled_ns;
-        double wall_ns = (double)(entry->time_ns - before->time_ns);
-
-        if (before->time_ns < 0 && import->is_cumulative &&
-            enabled_ns > BEFORE_TOLERANCE * (double)import->interval_ns)
-                return 0;
-        if (before->time_ns >= 0 && fabs(enabled_ns - wall_ns) <= LATE_TOLERANCE * wall_ns)
-                return 0;
-        return (int64_t)enabled_ns;
-}
-
-static int
-add_span(struct jk_hwpc_import *import, int64_t time_ns, int64_t ns)
-{
-        struct span *last = import->n_spans > 0 ? &import->spans[import->n_spans - 1] : NULL;
-
-        if (last && last->time_ns == time_ns) {
-                last->ns = ns > last->ns ? ns : last->ns;
-                return 0;
-        }
-        if (jk_array_grow(&import->spans, &import->spans_capacity, import->n_spans + 1) < 0)
-                return -ENOMEM;
-        import->spans[import->n_spans++] = (struct span){ time_ns, ns };
-        return 0;
-}
-
-/* The times of a row as those since the row before. */
-static int
-settle_row(struct jk_hwpc_import *import, struct entry *row, size_t n)
-{
-        struct counter *before = find_counter(import, row);
-        struct entry now = *row;
-        bool goes_on;
-
-        if (!before)
-                return -ENOMEM;
-        goes_on = import->is_cumulative && before->time_ns >= 0 &&
-                  row->enabled_ns >= before->enabled_ns && row->running_ns >= before->running_ns;
-        for (size_t i = 0; i < n && goes_on; i++) {
-                row[i].enabled_ns -= before->enabled_ns;
-                row[i].running_ns -= before->running_ns;
-        }
-        if (row->task == JK_NO_TASK &&
-            add_span(import, row->time_ns, find_span(import, before, row)) < 0)
-                return -ENOMEM;
-        remember(before, &now);
-        return 0;
-}
-
-static int
-settle_times(struct jk_hwpc_import *import)
-{
-        int r = find_meaning(import);
-
-        for (size_t i = 0, n; r == 0 && i < import->n_entries; i += n) {
-                n = row_length(import, i);
-                r = settle_row(import, &import->entries[i], n);
-        }
-        return r;
-}
-
 /* ---- series ---- */
 
 /* What an entry's counts are: two of an event, where it is a feature and there are packages to tell
@@ -455,33 +238,13 @@ scaled(const struct entry *entry)
         return (double)entry->count * ((double)entry->enabled_ns / (double)entry->running_ns);
 }
 
-static int64_t
-span_at(const struct jk_hwpc_import *import, int64_t time_ns)
-{
-        size_t first = 0, n = import->n_spans;
-
-        while (n > 0) {
-                size_t half = n / 2;
-
-                if (import->spans[first + half].time_ns < time_ns) {
-                        first += half + 1;
-                        n -= half + 1;
-                } else {
-                        n = half;
-                }
-        }
-        return first < import->n_spans && import->spans[first].time_ns == time_ns
-                       ? import->spans[first].ns
-                       : 0;
-}
-
 static int
 observe(struct jk_hwpc_import *import, const struct jk_series *wanted, const struct entry *entry,
         double value, struct jk_error *err)
 {
         struct jk_observation observation = {
                 .time_ns = entry->time_ns,
-                .span_ns = span_at(import, entry->time_ns),
+                .span_ns = jk_hwpc_span_at(import, entry->time_ns),
                 .value = value,
                 .task = entry->task,
                 .file = import->file,
@@ -649,13 +412,10 @@ take_entry(struct jk_hwpc_import *import, const struct entry *entry, struct jk_e
 int
 jk_hwpc_import_finish(struct jk_hwpc_import *import, struct jk_error *err)
 {
-        int r;
+        int r = 0;
 
-        if (import->n_entries > 1)
-                qsort(import->entries, import->n_entries, sizeof *import->entries, compare);
-        if (settle_times(import) < 0 || add_streams(import) < 0)
+        if (jk_hwpc_settle_times(import) < 0 || add_streams(import) < 0)
                 return no_memory(err);
-        r = 0;
         for (size_t i = 0; r == 0 && i < import->n_entries; i++) {
                 struct entry *entry = &import->entries[i];
 
