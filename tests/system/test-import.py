@@ -174,7 +174,7 @@ def a_wrong_call_is_told_what_is_missing():
     for arguments, complaint in ((("-m", "x", "f"), "--output FILE"),
                                  (("-o", "x", "f"), "--mapping NAME"),
                                  (("-o", "x", "-m", "x"), "name the files"),
-                                 (("-o", "x", "-f", "json", "f"), "there are csv and perf-stat"),
+                                 (("-o", "x", "-f", "json", "f"), "there are csv, perf-stat and hwpc"),
                                  (("-o", "x", "-f", "perf-stat", "-m", "x", "f"), "needs none"),
                                  (("-o", "x", "-s", "ab", "f"), "one character")):
         done = run("import", *arguments, status=2)
@@ -189,6 +189,82 @@ def rows(path):
 
 def near(zones, zone, joules_, within=2e-6):
     assert abs(zones[zone] / 1e6 - joules_) <= within, (zone, zones[zone], joules_)
+
+
+def documents(groups):
+    """The reports of a set of CSV files, as the sensor sends them: a document a line."""
+    reports = {}
+    for group, table in groups.items():
+        for row in table:
+            key = int(row.pop("timestamp")), row.pop("sensor"), row.pop("target")
+            counts = reports.setdefault(key, {}).setdefault(group, {})
+            counts = counts.setdefault(row.pop("socket"), {})
+            counts[row.pop("cpu")] = {event: int(count) for event, count in row.items()}
+    return "".join(json.dumps({"timestamp": when, "sensor": sensor, "target": target,
+                               "groups": found}) + "\n"
+                   for (when, sensor, target), found in sorted(reports.items()))
+
+
+@in_a_folder
+def reports_of_powerapis_sensor_become_books(folder):
+    rapl = "timestamp,sensor,target,socket,cpu,RAPL_ENERGY_PKG,time_enabled,time_running\n"
+    core = "timestamp,sensor,target,socket,cpu,LLC_MISSES,time_enabled,time_running\n"
+    for second in range(10):
+        enabled = 10**9 * (second + 1)
+        rapl += f"{1000000 + 1000 * second},s,all,0,0,{10 * 2**32},{enabled},{enabled}\n"
+        core += "".join(f"{1000000 + 1000 * second},s,/x/{target},0,0,{count},9,9\n"
+                        for target, count in (("web", 300), ("db", 100)))
+    files = write(folder, **{"rapl.csv": rapl, "core.csv": core})
+    run("import", "-f", "hwpc", "-o", folder / "csv.jkr", *files)
+    zones, accounts = books(folder / "csv.jkr", "--by", "cgroup")
+    near(zones, "package-0", 100)
+    named = {account["name"]: (account.get("llc_misses"), account["zones"])
+             for account in accounts.values()}
+    assert named["/x/web"][0] == 3000 and named["/x/db"][0] == 1000, named
+
+    text = documents({file.stem: rows(file) for file in files})
+    run("import", "-f", "hwpc", "-o", folder / "json.jkr", "-", given=text.encode())
+    zones, accounts = books(folder / "json.jkr", "--by", "cgroup")
+    near(zones, "package-0", 100)
+    assert named == {account["name"]: (account.get("llc_misses"), account["zones"])
+                     for account in accounts.values()}
+
+    half = write(folder, **{"half.json": text[:len(text) // 2]})[0]
+    failed = run("import", "-f", "hwpc", "-o", folder / "half.jkr", half, status=1)
+    assert b"half.json" in failed.stderr and not (folder / "half.jkr").exists(), failed.stderr
+    run("import", "-f", "hwpc", "--skip-bad", "-o", folder / "half.jkr", half)
+    run("import", "-f", "hwpc", "-o", folder / "x.jkr", files[0], half, status=1)
+
+
+@in_a_folder
+def known_reports_have_their_energy(folder):
+    if not SHARED.is_dir():
+        raise Skip("JK_SHARED has no data")
+    for name in ("real40", "synth200"):
+        files = [SHARED / "hwpc-golden" / name / f"{group}.csv" for group in ("rapl", "core", "msr")]
+        table = rows(files[0])
+        run("import", "-f", "hwpc", "-o", folder / f"{name}.jkr", *files)
+        zones, _ = books(folder / f"{name}.jkr")
+        near(zones, "package-0", sum(int(row["RAPL_ENERGY_PKG"]) for row in table) / 2**32)
+        if name == "synth200":
+            near(zones, "dram-0", sum(int(row["RAPL_ENERGY_DRAM"]) for row in table) / 2**32)
+
+
+@in_a_folder
+def programs_of_a_known_board_have_their_energy(folder):
+    if not SHARED.is_dir():
+        raise Skip("JK_SHARED has no data")
+    data = gzip.decompress((SHARED / "odroid-xu3/cbench_big.data.gz").read_bytes())
+    run("import", "-m", "odroid-xu3", "-o", folder / "xu3.jkr", "-", given=data)
+    zones, _ = books(folder / "xu3.jkr")
+    table = [line.split("\t") for line in data.decode().splitlines()[1:]]
+    energy, before = 0.0, None
+    for row in table:
+        at = int(row[0])
+        span = at - before if before is not None else None
+        energy += float(row[7]) * (span / 1e9 if span and span <= 1.5 * 0.508e9 else 0.508)
+        before = at
+    near(zones, "package-0", energy, within=1e-3)
 
 
 @in_a_folder

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Import of HWPC reports: documents and tables that anybody may have written, as samples.
+ */
+#include "tests/fuzz/import.h"
+
+#include "import/hwpc.h"
+
+static void
+import_reports(const uint8_t *data, size_t size, bool skip_bad)
+{
+        jk_autoobservations struct jk_observations seen = { .skip_bad = skip_bad };
+        FILE *file = fmemopen((void *)(uintptr_t)data, size, "r");
+        struct jk_hwpc_import *import = NULL;
+        struct jk_hwpc_reader *reader = NULL;
+        struct jk_hwpc_names names = { 0 };
+        struct jk_error err = { "" };
+        int r;
+
+        PROMISE(file);
+        PROMISE(jk_hwpc_import_open(&seen, &names, &import, &err) == 0);
+        r = jk_hwpc_csv_open_stream(file, "core.csv", &names, &reader, &err);
+        if (r == 0)
+                r = jk_hwpc_import_read(import, reader, &err);
+        if (r == 0)
+                r = jk_hwpc_import_finish(import, &err);
+        PROMISE(r == 0 || err.message[0] != '\0');
+        jk_hwpc_reader_close(reader);
+        jk_hwpc_import_close(import);
+        jk_hwpc_names_free(&names);
+        if (r == 0)
+                check_ticks(&seen);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        if (size == 0)
+                return 0;
+        import_reports(data, size, false);
+        import_reports(data, size, true);
+        return 0;
+}
