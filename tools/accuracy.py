@@ -16,6 +16,7 @@ import gzip
 import importlib.util
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -258,10 +259,11 @@ class Bars:
             rows.append(published_row(name, errors, unit) if published else measured_row(name, errors))
             figure = errors if published else errors[UNITS[unit]]
             best[published] = min(best.get(published, (figure, name)), (figure, name))
-        self._stand(what, unit, next(iter(ours.values()))[UNITS[unit]], best)
+        self.stand(what, unit, next(iter(ours.values()))[UNITS[unit]], best)
         return table(METHODS, rows)
 
-    def _stand(self, what, unit, figure, best):
+    def stand(self, what, unit, figure, best):
+        """best: whether published -> (figure, name)"""
         others = [f"{best[kind][0]:.2f} ({best[kind][1]})" if kind in best else "" for kind in (False, True)]
         nearest = min(best.values())[0]
         verdict = f"ahead by {nearest - figure:.2f}" if figure < nearest else f"**behind by {figure - nearest:.2f}**"
@@ -403,6 +405,26 @@ def powers(text):
             for row in csv.DictReader(text.splitlines())}
 
 
+# ---- servers without a meter ----
+
+ESTIMATES = {"predict_by_threads": "by threads, measured shape (what the program does)",
+             "predict_straight": "by threads, straight line from idle to maximum",
+             "predict_by_tdp": "by TDP, measured shape"}
+
+
+def servers(place, bars):
+    """The leave-one-out errors that tools/cpu-table.py tells of the table that the program has."""
+    told = subprocess.run([sys.executable, "-B", SOURCE / "tools/cpu-table.py", "make", place.data],
+                          check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True).stderr
+    found = {name: (servers, mean, median) for name, servers, mean, median in re.findall(
+        r"^(\w+): (\d+) servers .*leave one out: mean ([\d.]+) %, median ([\d.]+) %", told, re.MULTILINE)}
+    bars.add("servers without a meter, family known", float(found["predict_by_threads"][1]), 12, "%")
+    ours, *others = ((float(found[name][1]), title) for name, title in ESTIMATES.items())
+    bars.stand("servers without a meter", "%", ours[0], {False: min(others)})
+    return table(("method", "servers", "mean error, %", "median, %"),
+                 [[title, *found[name]] for name, title in ESTIMATES.items()])
+
+
 # ---- two identical programs, as others divide them ----
 
 def identical(place):
@@ -510,7 +532,8 @@ def document(place):
     bars, template = Bars(), (SOURCE / "tools/accuracy.md.in").read_text(encoding="utf-8")
     version = output_of(place.program, "version", text=True).splitlines()[0]
     parts = {"VERSION": version}
-    for name, measure in (("NX12", nx12), ("COREMARK", coremark), ("VM", kepler_vm), ("ODROID", odroid), ("HWPC", hwpc)):
+    for name, measure in (("NX12", nx12), ("COREMARK", coremark), ("VM", kepler_vm), ("ODROID", odroid), ("HWPC", hwpc),
+                          ("SERVERS", servers)):
         say(f"{name.lower()} …")
         parts[name] = measure(place, bars).strip()
     say("known truth …")
@@ -520,7 +543,7 @@ def document(place):
     parts["IDENTICAL"] = identical(place).strip()
     parts["BARS"] = table(("what", "to be reached", "measured", ""), bars.rows).strip()
     parts["NEIGHBOURS"] = f"{bars.neighbours_w:.2f}"
-    parts["STANDING"] = table(("set", "unit", "adaptive", "best baseline", "best published", ""), bars.standing).strip()
+    parts["STANDING"] = table(("set", "unit", "ours", "best baseline", "best published", ""), bars.standing).strip()
     for name, text in parts.items():
         template = template.replace(f"@{name}@", text)
     return template
