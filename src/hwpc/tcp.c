@@ -16,7 +16,7 @@
 #include "base/address.h"
 #include "hwpc/reader-internal.h"
 
-enum { CLIENTS_MAX = 64, CHUNK = 1 << 16 };
+enum { CLIENTS_MAX = 64, CHUNK = 1 << 16, OUT_OF_FILES_MS = 100 };
 
 struct client {
         int fd;
@@ -60,8 +60,12 @@ accept_client(struct reader *reader)
         int on = 1, fd;
 
         fd = accept4(reader->listen_fd, &address.any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0)
+        if (fd < 0) {
+                /* Whoever knocks goes on knocking: poll() would come back at once. */
+                if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                        poll(NULL, 0, OUT_OF_FILES_MS);
                 return;
+        }
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
         *client = (struct client){ .fd = fd };
         name_client(client, &address, length);
