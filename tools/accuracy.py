@@ -433,7 +433,8 @@ def identical(place):
         folder = place.data / f"ccgrid23/two-identical-programs-run{run}"
         for name, series in (("SmartWatts", powerapi_series(folder)), ("Scaphandre", scaphandre_series(folder))):
             one, other = (statistics.fmean(values) for values in overlap(series))
-            rows.append([str(run), name, f"{one:.1f}", f"{other:.1f}", f"{100 * (max(one, other) / min(one, other) - 1):.1f}"])
+            apart_pct = 100 * (max(one, other) / min(one, other) - 1)
+            rows.append([str(run), name, f"{one:.1f}", f"{other:.1f}", f"{apart_pct:.1f}"])
     return table(("run", "tool", "one program, W", "the other, W", "apart, %"), rows)
 
 
