@@ -158,20 +158,28 @@ has_states(const struct ticker *ticker)
         return false;
 }
 
+static double
+state_of(const struct ticker *ticker, enum jk_feature state)
+{
+        return ticker->states[state - JK_FEATURE_FREQUENCY];
+}
+
 static void
 fill_states(const struct ticker *ticker, struct jk_cpu_reading *cpu)
 {
-        const double *states = ticker->states - JK_FEATURE_FREQUENCY;
+        double frequency_khz = state_of(ticker, JK_FEATURE_FREQUENCY);
+        double temperature_mc = state_of(ticker, JK_FEATURE_TEMPERATURE);
+        double voltage_uv = state_of(ticker, JK_FEATURE_VOLTAGE);
 
-        cpu->frequency_seen = !isnan(states[JK_FEATURE_FREQUENCY]);
+        cpu->frequency_seen = !isnan(frequency_khz);
         if (cpu->frequency_seen)
-                cpu->frequency_khz = (uint32_t)states[JK_FEATURE_FREQUENCY];
-        cpu->temperature_seen = !isnan(states[JK_FEATURE_TEMPERATURE]);
+                cpu->frequency_khz = (uint32_t)frequency_khz;
+        cpu->temperature_seen = !isnan(temperature_mc);
         if (cpu->temperature_seen)
-                cpu->temperature_mc = (int32_t)lround(states[JK_FEATURE_TEMPERATURE]);
-        cpu->voltage_seen = !isnan(states[JK_FEATURE_VOLTAGE]);
+                cpu->temperature_mc = (int32_t)lround(temperature_mc);
+        cpu->voltage_seen = !isnan(voltage_uv);
         if (cpu->voltage_seen)
-                cpu->voltage_uv = (uint32_t)llround(states[JK_FEATURE_VOLTAGE]);
+                cpu->voltage_uv = (uint32_t)llround(voltage_uv);
 }
 
 /* All CPUs alike, as nothing says which was busy. */
