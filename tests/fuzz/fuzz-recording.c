@@ -84,8 +84,8 @@ take(struct replay *replay, enum jk_message kind, const void *body, size_t lengt
         if (r != 1)
                 return;
         check_sample(&replay->sample);
-        PROMISE(jk_ledger_book(replay->ledger, &replay->sample, &jk_model_adaptive, replay->model) ==
-                0);
+        PROMISE(jk_ledger_book(replay->ledger, &replay->sample, &jk_model_adaptive,
+                               replay->model) == 0);
         check_books(replay->ledger, replay->sample.zones->count);
 }
 
