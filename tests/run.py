@@ -84,7 +84,7 @@ class Steps:
             self.no_bpf, UNIT + LIVE, prefix="no bpf: "))
 
     def fuzz(self):
-        "the fuzzers, each for a time (FUZZ_SECONDS, 60)"
+        "the fuzzers, each for a time (FUZZ_SECONDS, 30)"
         return self._with_asan(lambda: fuzz.run(self.asan, self.fuzz_seconds))
 
     def lint(self):
@@ -153,7 +153,7 @@ def main():
     os.environ["LC_ALL"] = "C.UTF-8"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     process.become_subreaper()
-    steps = Steps(Path(options.build).resolve(), int(os.environ.get("FUZZ_SECONDS", "60")))
+    steps = Steps(Path(options.build).resolve(), int(os.environ.get("FUZZ_SECONDS", "30")))
     report = Report()
     run_steps(options.steps or STEPS, steps, report)
     return report.finish(options.summary)
