@@ -60,6 +60,9 @@ uint32_t jk_book_find(const struct jk_book *book, uint64_t key);
 static inline int64_t *
 jk_book_row(const struct jk_book *book, uint32_t slot, enum jk_book_part part)
 {
+        if (book->stride == 0)
+                return book->energy; /* no zones, so nothing is in a row */
+
         return book->energy + ((size_t)slot * JK_PART_MAX + (size_t)part) * book->stride;
 }
 
