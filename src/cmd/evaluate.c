@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/units.h"
 #include "record/recording.h"
 
 enum part { PART_LEARN, PART_ASK, PART_LEAVE };
@@ -284,8 +285,7 @@ ask(struct run *run, const struct pass *pass, bool counts)
                                   !(run->sample.flags & JK_SAMPLE_SUSPENDED) &&
                                   !jk_sample_has_gap(&run->sample, i);
                 if (answers[i].read)
-                        answers[i].measured_w =
-                                (double)reading->energy_uj * 1e3 / (double)reading->elapsed_ns;
+                        answers[i].measured_w = jk_power_w(reading->energy_uj, reading->elapsed_ns);
                 reading->flags &= ~(uint32_t)JK_READING_SEEN;
         }
         ops->observe(pass->model, &run->sample);

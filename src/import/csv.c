@@ -4,6 +4,7 @@
  */
 #include "import/csv.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,4 +184,19 @@ jk_csv_next(struct jk_csv *csv, struct jk_error *err)
         if (ferror(csv->file))
                 return jk_fail(err, errno ? errno : EIO, "%s: cannot be read: %m", csv->name);
         return r;
+}
+
+int
+jk_csv_refuse(const struct jk_csv *csv, struct jk_error *err, const char *format, ...)
+{
+        jk_autotext struct jk_text safe = { 0 };
+        char message[400];
+        va_list arguments;
+
+        va_start(arguments, format);
+        vsnprintf(message, sizeof message, format, arguments);
+        va_end(arguments);
+        jk_text_utf8(&safe, message);
+        return jk_fail(err, EINVAL, "%s:%lu: %s", csv->name, csv->line,
+                       safe.data ? safe.data : "out of memory");
 }

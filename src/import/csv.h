@@ -38,4 +38,9 @@ void jk_csv_end(struct jk_csv *csv);
  * table; the message names file and line. */
 int jk_csv_next(struct jk_csv *csv, struct jk_error *err);
 
+/* Say what is wrong with the latest record: -EINVAL, and a message with file and line in which what
+ * the file says cannot break a terminal. */
+int jk_csv_refuse(const struct jk_csv *csv, struct jk_error *err, const char *format, ...)
+        __attribute__((format(printf, 3, 4), cold));
+
 #define jk_autocsv __attribute__((cleanup(jk_csv_end)))

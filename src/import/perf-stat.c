@@ -10,7 +10,6 @@
 #include "import/perf-stat.h"
 
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -87,24 +86,6 @@ struct taken {
         double scale;
         int *number; /* where that of the series is kept */
 };
-
-static int refuse(const struct perf *perf, const char *format, ...)
-        __attribute__((format(printf, 2, 3), cold));
-
-static int
-refuse(const struct perf *perf, const char *format, ...)
-{
-        jk_autotext struct jk_text safe = { 0 };
-        char message[400];
-        va_list arguments;
-
-        va_start(arguments, format);
-        vsnprintf(message, sizeof message, format, arguments);
-        va_end(arguments);
-        jk_text_utf8(&safe, message);
-        return jk_fail(perf->err, EINVAL, "%s:%lu: %s", perf->csv.name, perf->csv.line,
-                       safe.data ? safe.data : "out of memory");
-}
 
 /* ---- taking a line apart ---- */
 
@@ -199,10 +180,11 @@ observe(struct perf *perf, int series, uint32_t task, double scale, const struct
         struct jk_error why = { "" };
 
         if (jk_import_number(line->value, &observation.value, &why) < 0)
-                return refuse(perf, "%.60s: %s", line->event, why.message);
+                return jk_csv_refuse(&perf->csv, perf->err, "%.60s: %s", line->event, why.message);
         observation.value *= scale;
         if (jk_observed_check(&perf->seen->series[series], observation.value, &why) < 0)
-                return refuse(perf, "%.60s: '%.40s' %s", line->event, line->value, why.message);
+                return jk_csv_refuse(&perf->csv, perf->err, "%.60s: '%.40s' %s", line->event,
+                                     line->value, why.message);
         return jk_observe(perf->seen, &observation, perf->err);
 }
 
@@ -216,7 +198,8 @@ find_package(struct perf *perf, unsigned int cpu)
                 if (perf->cpus[i] == cpu)
                         return (int)i;
         if (perf->n_cpus == CPUS_MAX)
-                return refuse(perf, "energy is read on more than %d CPUs", CPUS_MAX);
+                return jk_csv_refuse(&perf->csv, perf->err, "energy is read on more than %d CPUs",
+                                     CPUS_MAX);
         perf->cpus[perf->n_cpus++] = cpu;
         return (int)perf->n_cpus - 1;
 }
@@ -254,9 +237,10 @@ take_energy(struct perf *perf, const struct zone_event *event, const struct line
         int r;
 
         if (line->value[0] != '<' && strcmp(line->unit, "Joules") != 0)
-                return refuse(perf,
-                              "%.60s is in '%.20s' and not in Joules; is the separator right?",
-                              line->event, line->unit);
+                return jk_csv_refuse(
+                        &perf->csv, perf->err,
+                        "%.60s is in '%.20s' and not in Joules; is the separator right?",
+                        line->event, line->unit);
         r = name_zone(perf, event, line->where, name, sizeof name);
         if (r == 0)
                 r = jk_observe_zone(perf->seen, name, line->event, perf->err);
@@ -290,10 +274,11 @@ check_cgroup(const struct perf *perf, const char *cgroup)
 
                 if (strcmp(other, cgroup) != 0 &&
                     (lies_in(cgroup, other) || lies_in(other, cgroup)))
-                        return refuse(perf,
-                                      "the cgroups %.100s and %.100s lie in one another, and the "
-                                      "counts of one are in the other's; count only one of them",
-                                      cgroup, other);
+                        return jk_csv_refuse(
+                                &perf->csv, perf->err,
+                                "the cgroups %.100s and %.100s lie in one another, and the "
+                                "counts of one are in the other's; count only one of them",
+                                cgroup, other);
         }
         return 0;
 }
@@ -325,7 +310,8 @@ find_thread(const struct perf *perf, const char *where)
         int n = 0;
 
         if (!dash || dash == where || sscanf(dash, "-%9u%n", &pid, &n) != 1 || dash[n] || pid == 0)
-                return refuse(perf, "'%.40s' is no CPU, socket, node or thread", where);
+                return jk_csv_refuse(&perf->csv, perf->err,
+                                     "'%.40s' is no CPU, socket, node or thread", where);
         snprintf(name, sizeof name, "%.*s", (int)(dash - where), where);
         return jk_observe_task(perf->seen, name, (pid_t)pid, "/", perf->err);
 }
@@ -356,7 +342,8 @@ find_scale(const struct perf *perf, const struct line *line, double *ret_scale)
                         *ret_scale = time_units[i].scale;
                         return 0;
                 }
-        return refuse(perf, "%.60s is in '%.20s', which is not known", line->event, line->unit);
+        return jk_csv_refuse(&perf->csv, perf->err, "%.60s is in '%.20s', which is not known",
+                             line->event, line->unit);
 }
 
 /* Of a whole machine, task-clock is the time that passed on its CPUs, whether they did something or
@@ -432,7 +419,7 @@ take_event(struct perf *perf, const struct line *line)
                 return jk_fail(perf->err, ENOMEM, "out of memory");
         r = jk_observe_event(perf->seen, name.data, -1, &why);
         if (r < 0)
-                return refuse(perf, "%.60s: %s", line->event, why.message);
+                return jk_csv_refuse(&perf->csv, perf->err, "%.60s: %s", line->event, why.message);
         taken.series.event = r;
         taken.number = &perf->events[r];
         return take_count(perf, &taken, line);
@@ -491,14 +478,16 @@ take_time(struct perf *perf)
         int64_t ns;
 
         if (jk_import_time(perf->csv.fields[0], JK_TIME_S, &ns, &why) < 0)
-                return refuse(perf,
-                              "does not begin with a time; perf prints it with -I, as in perf stat "
-                              "-I 1000 -x,");
+                return jk_csv_refuse(
+                        &perf->csv, perf->err,
+                        "does not begin with a time; perf prints it with -I, as in perf stat "
+                        "-I 1000 -x,");
         if (__builtin_add_overflow(ns, perf->start_ns, &ns) || ns > JK_IMPORT_TIME_MAX)
-                return refuse(perf, "its time is after 2116");
+                return jk_csv_refuse(&perf->csv, perf->err, "its time is after 2116");
         if (ns < perf->time_ns)
-                return refuse(perf, "goes back in time; another run is to begin with the comment "
-                                    "'# started on', or stand in another file");
+                return jk_csv_refuse(&perf->csv, perf->err,
+                                     "goes back in time; another run is to begin with the comment "
+                                     "'# started on', or stand in another file");
         perf->time_ns = ns;
         return 0;
 }
@@ -526,11 +515,14 @@ take_line(struct perf *perf)
         if (r < 0)
                 return r;
         if (!take_apart(perf, &line))
-                return refuse(perf, "is no line of perf stat -I TIME -x,; is the separator right?");
+                return jk_csv_refuse(
+                        &perf->csv, perf->err,
+                        "is no line of perf stat -I TIME -x,; is the separator right?");
         if (is_numeric(line.unit))
-                return refuse(perf,
-                              "has numbers with a comma; run perf with LC_ALL=C, or with -x\\; "
-                              "and import with --separator ';'");
+                return jk_csv_refuse(
+                        &perf->csv, perf->err,
+                        "has numbers with a comma; run perf with LC_ALL=C, or with -x\\; "
+                        "and import with --separator ';'");
         r = add_stream(perf);
         if (r < 0)
                 return r;

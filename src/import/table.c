@@ -4,7 +4,6 @@
  */
 #include "import/table.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -205,24 +204,6 @@ field(const struct reading *reading, size_t column)
         return reading->csv->fields[reading->fields[column]];
 }
 
-static int refuse(const struct reading *reading, const char *format, ...)
-        __attribute__((format(printf, 2, 3), cold));
-
-static int
-refuse(const struct reading *reading, const char *format, ...)
-{
-        jk_autotext struct jk_text safe = { 0 };
-        char message[400];
-        va_list arguments;
-
-        va_start(arguments, format);
-        vsnprintf(message, sizeof message, format, arguments);
-        va_end(arguments);
-        jk_text_utf8(&safe, message);
-        return jk_fail(reading->err, EINVAL, "%s:%lu: %s", reading->csv->name, reading->csv->line,
-                       safe.data ? safe.data : "out of memory");
-}
-
 static bool
 is_wanted(const struct reading *reading, const struct jk_mapping_conditions *where)
 {
@@ -244,10 +225,12 @@ find_time(const struct reading *reading, int64_t *ret_ns)
                 ns = reading->row * table->interval_ns;
         else if (jk_import_time(field(reading, table->time_column), table->time_unit, &ns, &why) <
                  0)
-                return refuse(reading, "%s: %s", table->columns[table->time_column], why.message);
+                return jk_csv_refuse(reading->csv, reading->err, "%s: %s",
+                                     table->columns[table->time_column], why.message);
         if (__builtin_add_overflow(ns, table->offset_ns, &ns) || ns < 0 || ns > JK_IMPORT_TIME_MAX)
-                return refuse(reading, "the offset of the clock brings the time before 1970, or "
-                                       "after 2116");
+                return jk_csv_refuse(reading->csv, reading->err,
+                                     "the offset of the clock brings the time before 1970, or "
+                                     "after 2116");
         *ret_ns = ns;
         return 0;
 }
@@ -278,7 +261,7 @@ find_pid(const struct reading *reading, const char *text, pid_t *ret_pid)
         errno = 0;
         value = strtoul(text, &end, 10);
         if (*text < '0' || *text > '9' || *end || errno || value == 0 || value > INT32_MAX)
-                return refuse(reading, "'%.40s' is no process id", text);
+                return jk_csv_refuse(reading->csv, reading->err, "'%.40s' is no process id", text);
         *ret_pid = (pid_t)value;
         return 0;
 }
@@ -303,9 +286,10 @@ find_task(const struct reading *reading, uint32_t *ret_task)
         if (!name || !pid || !cgroup)
                 return jk_fail(reading->err, ENOMEM, "out of memory");
         if (name[0] == '\0')
-                return refuse(reading, "has no name of a task");
+                return jk_csv_refuse(reading->csv, reading->err, "has no name of a task");
         if (strlen(name) > CGROUP_MAX || strlen(cgroup) > CGROUP_MAX)
-                return refuse(reading, "the name of a task or cgroup is too long");
+                return jk_csv_refuse(reading->csv, reading->err,
+                                     "the name of a task or cgroup is too long");
         r = find_pid(reading, pid, &number);
         if (r < 0)
                 return r;
@@ -330,11 +314,11 @@ take_value(const struct reading *reading, size_t i, struct jk_observation *obser
                 return 0;
         observation->series = reading->series + (uint32_t)i;
         if (jk_import_number(field(reading, value->column), &observation->value, &why) < 0)
-                return refuse(reading, "%s: %s", column, why.message);
+                return jk_csv_refuse(reading->csv, reading->err, "%s: %s", column, why.message);
         observation->value *= value->scale;
         if (jk_observed_check(&seen->series[observation->series], observation->value, &why) < 0)
-                return refuse(reading, "%s: '%.40s' %s", column, field(reading, value->column),
-                              why.message);
+                return jk_csv_refuse(reading->csv, reading->err, "%s: '%.40s' %s", column,
+                                     field(reading, value->column), why.message);
         if (seen->series[observation->series].of_machine || value->zone)
                 observation->task = JK_NO_TASK;
         r = jk_observe(seen, observation, reading->err);
@@ -363,8 +347,9 @@ take_record(struct reading *reading)
 
         reading->row++;
         if (!has_all_fields(reading))
-                return refuse(reading, "has %zu fields, and the first line %zu",
-                              reading->csv->n_fields, reading->n_fields);
+                return jk_csv_refuse(reading->csv, reading->err,
+                                     "has %zu fields, and the first line %zu",
+                                     reading->csv->n_fields, reading->n_fields);
         if (!is_wanted(reading, &reading->table->where))
                 return 0;
         r = find_time(reading, &observation.time_ns);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/units.h"
 #include "model/cells.h"
 #include "model/features.h"
 #include "model/kernel.h"
@@ -120,12 +121,6 @@ is_readable(const struct jk_sample *sample, size_t zone)
                !jk_zone_beyond_cpu(sample->zones->zones[zone].kind);
 }
 
-static double
-power_of(const struct jk_zone_reading *reading)
-{
-        return (double)reading->energy_uj * 1e3 / (double)reading->elapsed_ns;
-}
-
 /* The rate that bears all before anything is known: memory's energy goes with misses. */
 static size_t
 leading_of(const struct jk_model *model, const struct jk_zone *zone)
@@ -161,7 +156,8 @@ meet_zones(struct jk_model *model, const struct jk_sample *sample)
                 any |= !model->known[i];
                 model->known[i] = true;
                 model->missed[i] = 0;
-                model->last_w[i] = power_of(&sample->readings[i]);
+                model->last_w[i] =
+                        jk_power_w(sample->readings[i].energy_uj, sample->readings[i].elapsed_ns);
         }
         return any;
 }

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/array.h"
+
 /* Of all rates together, and of each at most 1: many counted events must not drown frequency and
  * temperature in noise. */
 #define RATES_IMPORTANCE  2.4
@@ -53,7 +55,7 @@ counted_fields(const struct jk_sample *sample)
 {
         uint32_t fields = 0;
 
-        for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++)
+        for (size_t i = 0; i < JK_COUNT(counted); i++)
                 fields |= sample->task_fields & (uint32_t)counted[i].field;
         return fields;
 }
@@ -106,7 +108,7 @@ choose(struct jk_features *features, const struct jk_sample *sample, uint32_t fi
                 .is_new = true,
         };
 
-        for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++)
+        for (size_t i = 0; i < JK_COUNT(counted); i++)
                 if (features->task_fields & (uint32_t)counted[i].field)
                         add_rate(features,
                                  (struct jk_rate){ counted[i].field, counted[i].offset, -1 });
@@ -115,7 +117,7 @@ choose(struct jk_features *features, const struct jk_sample *sample, uint32_t fi
 
         for (size_t i = 0; i < features->n_rates; i++)
                 add_coordinate(features, fmin(1, RATES_IMPORTANCE / (double)features->n_rates));
-        for (size_t i = 0; i < sizeof ratios / sizeof ratios[0]; i++)
+        for (size_t i = 0; i < JK_COUNT(ratios); i++)
                 if (has(features, ratios[i].part) && has(features, ratios[i].of))
                         add_coordinate(features, RATIO_IMPORTANCE);
         for (unsigned state = FREQUENCY; state <= VOLTAGE; state <<= 1)
@@ -208,7 +210,7 @@ is_doubtful(struct jk_features *features)
 static size_t
 set_ratios(struct jk_features *features, size_t next)
 {
-        for (size_t i = 0; i < sizeof ratios / sizeof ratios[0]; i++) {
+        for (size_t i = 0; i < JK_COUNT(ratios); i++) {
                 size_t part = jk_features_find(features, ratios[i].part);
                 size_t of = jk_features_find(features, ratios[i].of);
 
@@ -226,7 +228,7 @@ set_states(struct jk_features *features, const struct states *states, size_t nex
 {
         const double values[] = { states->frequency_ghz, states->temperature_c, states->voltage_v };
 
-        for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        for (size_t i = 0; i < JK_COUNT(values); i++) {
                 if (!(features->states & (1U << i)))
                         continue;
                 if (states->seen & (1U << i))
