@@ -32,7 +32,8 @@ struct asked {
 
 struct run {
         const struct jk_evaluation *evaluation;
-        uint64_t n_ticks; /* of all recordings */
+        const struct jk_model_ops *ops; /* of the model that is open */
+        uint64_t n_ticks;               /* of all recordings */
         struct program *programs;
         size_t n_programs, programs_capacity;
 
@@ -273,7 +274,7 @@ compare_kind(struct run *run, const struct answer *answers, enum jk_zone_kind ki
 static int
 ask(struct run *run, const struct pass *pass, bool counts)
 {
-        const struct jk_model_ops *ops = run->evaluation->model;
+        const struct jk_model_ops *ops = run->ops;
         const struct jk_zone_table *table = run->sample.zones;
         struct answer answers[JK_ZONES_MAX] = { 0 };
         int r = 0;
@@ -310,7 +311,7 @@ visit_tick(struct run *run, void *data)
         enum part part = part_of(run, pass->fold);
 
         if (!pass->asking && part == PART_LEARN) {
-                run->evaluation->model->observe(pass->model, &run->sample);
+                run->ops->observe(pass->model, &run->sample);
                 return 0;
         }
         return ask(run, pass, pass->asking && part == PART_ASK);
@@ -319,17 +320,20 @@ visit_tick(struct run *run, void *data)
 static int
 evaluate_fold(struct run *run, size_t fold, struct jk_error *err)
 {
-        const struct jk_model_ops *ops = run->evaluation->model;
         struct pass pass = { .fold = fold };
-        int r = ops->open(&pass.model, err);
+        int r = jk_model_open(run->evaluation->model, &run->ops, &pass.model, err);
 
         if (r < 0)
                 return r;
-        r = for_each_tick(run, visit_tick, &pass, err);
+        if (!run->ops->expect)
+                r = jk_fail(err, ENOTSUP, "model %s divides energy and does not predict it",
+                            run->ops->name);
+        if (r == 0)
+                r = for_each_tick(run, visit_tick, &pass, err);
         pass.asking = true;
         if (r == 0)
                 r = for_each_tick(run, visit_tick, &pass, err);
-        ops->close(pass.model);
+        run->ops->close(pass.model);
         return r;
 }
 
@@ -383,10 +387,6 @@ jk_evaluate(const struct jk_evaluation *evaluation, struct jk_zone_errors **ret_
         size_t n_folds = evaluation->ends > 0 ? 1 : evaluation->n_folds;
         struct jk_zone_errors *errors;
         int r;
-
-        if (!evaluation->model->expect)
-                return jk_fail(err, ENOTSUP, "model %s divides energy and does not predict it",
-                               evaluation->model->name);
 
         r = for_each_tick(&run, count_tick, NULL, err);
         for (size_t fold = 0; r == 0 && fold < n_folds; fold++)

@@ -27,7 +27,7 @@ struct request {
 };
 
 static const struct jk_option options[] = {
-        { 'm', "model", "NAME[,NAME]", "evaluate these models (default: auto)" },
+        { 'm', "model", "SPEC[,SPEC]", "evaluate these models (default: auto)" },
         { 'z', "zone", "NAME", "only this zone" },
         { 'f', "folds", "K",
           "learn from K − 1 of K parts and ask about the other, each in turn (default: 5)" },
@@ -172,9 +172,7 @@ evaluate_one(struct request *request, const char *name, struct jk_json *json, si
         const char *cut = NULL;
         int n;
 
-        request->evaluation.model = jk_model_find(name, err);
-        if (!request->evaluation.model)
-                return -EINVAL;
+        request->evaluation.model = name;
         n = jk_evaluate(&request->evaluation, &errors, &cut, err);
         if (cut)
                 fprintf(stderr,
@@ -185,9 +183,9 @@ evaluate_one(struct request *request, const char *name, struct jk_json *json, si
                 if (request->zone && strcmp(request->zone, errors[i].zone) != 0)
                         continue;
                 if (request->json)
-                        write_json(json, request->evaluation.model->name, &errors[i]);
+                        write_json(json, jk_model_label(name), &errors[i]);
                 else
-                        print_row(request->evaluation.model->name, &errors[i]);
+                        print_row(jk_model_label(name), &errors[i]);
                 ++*n_shown;
         }
         return n < 0 ? n : 0;
@@ -210,7 +208,7 @@ evaluate_all(struct request *request, struct jk_error *err)
         else
                 printf("%-10s %-14s %8s %9s %8s %7s %8s %8s\n", "MODEL", "ZONE", "TICKS", "MEAN W",
                        "MAE W", "MAPE %", "BIAS W", "P95 W");
-        while (r == 0 && (name = strsep(&rest, ",")))
+        while (r == 0 && (name = jk_model_next(&rest)))
                 r = evaluate_one(request, name, &json, &n_shown, err);
         if (r < 0)
                 return r;
@@ -256,7 +254,7 @@ list(void)
 {
         for (size_t i = 0; jk_model_list[i]; i++)
                 printf("%-10s %s%s\n", jk_model_list[i]->name, jk_model_list[i]->summary,
-                       jk_model_find(NULL, NULL) == jk_model_list[i] ? " (auto)" : "");
+                       i == 0 ? " (auto)" : "");
         return JK_EXIT_OK;
 }
 

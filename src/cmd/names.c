@@ -39,10 +39,11 @@ static const struct kind {
         const char *special[2]; /* names that stand for others */
         const char *(*at)(size_t i);
         bool list; /* several, separated by commas; special names stand alone */
+        int (*check)(const char *value, struct jk_error *err); /* instead of a look at the names */
 } kinds[] = {
         { "meter", "meter", { "auto", "none" }, meter_at, true },
         { "activity", "activity source", { "auto" }, collector_at, false },
-        { "model", "model", { "auto" }, model_at, false },
+        { "model", "model", { "auto" }, model_at, .check = jk_model_check },
 };
 
 static const struct kind *
@@ -139,6 +140,9 @@ jk_names_check(const struct jk_config_row *row, const char *value, struct jk_err
 
         if (!kind)
                 return 0;
+
+        if (kind->check)
+                return kind->check(value, err);
 
         return kind->list ? check_list(kind, value, err) : check_name(kind, value, err);
 }

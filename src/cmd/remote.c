@@ -104,9 +104,6 @@ parse_reply(const struct jk_text *reply, const char *what, json_t **ret_json, st
 static const char *
 static_name(const char *name)
 {
-        for (size_t i = 0; jk_model_list[i]; i++)
-                if (strcmp(jk_model_list[i]->name, name) == 0)
-                        return jk_model_list[i]->name;
         for (size_t i = 0; jk_collector_list[i]; i++)
                 if (strcmp(jk_collector_list[i]->name, name) == 0)
                         return jk_collector_list[i]->name;
@@ -126,7 +123,7 @@ read_status(struct jk_snapshot *snapshot, const json_t *json, struct jk_error *e
                                "its status has no machine; is it joulekeeper that listens there?");
 
         memset(status, 0, sizeof *status);
-        status->model = static_name(string_of(json, "model"));
+        snprintf(status->model, sizeof status->model, "%s", string_of(json, "model"));
         status->activity = static_name(string_of(activity, "source"));
         snprintf(status->activity_detail, sizeof status->activity_detail, "%s",
                  string_of(activity, "detail"));

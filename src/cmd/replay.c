@@ -41,7 +41,7 @@ struct replay {
 };
 
 static const struct jk_option options[] = {
-        { 'm', "model", "NAME[,NAME]", "book by these models (default: the recording's)" },
+        { 'm', "model", "SPEC[,SPEC]", "book by these models (default: the recording's)" },
         { 'o', "output", "FORMAT", "table, json, csv or metrics (default: table)" },
         { 't', "ticks", "N", "only the first N ticks" },
         { 'n', "top", "N", "in table and json: only the first N" },
@@ -91,6 +91,7 @@ set_option(const struct jk_option *option, const char *value, void *data)
 
 struct books {
         struct jk_reader *reader;
+        const char *spec; /* of the model */
         const struct jk_model_ops *model_ops;
         struct jk_model *model;
         struct jk_ledger *ledger;
@@ -102,6 +103,22 @@ struct books {
         struct jk_view view;
 };
 
+/* The spec to book by. What a recording says is not trusted with more than a name: an argument may
+ * name a file, or a program to run. */
+static int
+choose_model(const struct jk_about *about, const char *model, const char **ret_spec,
+             struct jk_error *err)
+{
+        *ret_spec = model ? model : about->model[0] ? about->model : "auto";
+        if (model || !jk_model_has_argument(*ret_spec))
+                return 0;
+
+        return jk_fail(err, EPERM,
+                       "it was booked by '%s', and a recording's word is not enough to open that; "
+                       "if you trust it, give it with --model",
+                       about->model);
+}
+
 static int
 open_books(struct books *books, const struct replay *replay, const char *model,
            struct jk_error *err)
@@ -112,10 +129,9 @@ open_books(struct books *books, const struct replay *replay, const char *model,
         if (r < 0)
                 return r;
         about = jk_reader_about(books->reader);
-        books->model_ops = jk_model_find(model ? model : about->model, err);
-        if (!books->model_ops)
-                return -EINVAL;
-        r = books->model_ops->open(&books->model, err);
+        r = choose_model(about, model, &books->spec, err);
+        if (r == 0)
+                r = jk_model_open(books->spec, &books->model_ops, &books->model, err);
         books->ledger_options = about->ledger;
         return r < 0 ? r : jk_ledger_open(&books->ledger_options, &books->ledger, err);
 }
@@ -142,13 +158,13 @@ describe(const struct books *books, struct jk_status *ret_status)
         const struct jk_about *about = jk_reader_about(books->reader);
 
         *ret_status = (struct jk_status){
-                .model = books->model_ops->name,
                 .activity = about->activity,
                 .interval_ns = about->interval_ns,
                 .started_realtime_ns = books->started_realtime_ns,
                 .ticks = jk_reader_ticks(books->reader),
                 .lost_events = books->sample.lost_events,
         };
+        snprintf(ret_status->model, sizeof ret_status->model, "%s", jk_model_label(books->spec));
 }
 
 static int
@@ -241,7 +257,9 @@ print_table(const struct replay *replay, struct books *books)
         }
         jk_text_string(&line, " by activity ");
         jk_format_safe(&line, about->activity, replay->glyphs);
-        jk_text_printf(&line, "; model %s, %llu ticks; W and J over ", books->model_ops->name,
+        jk_text_string(&line, "; model ");
+        jk_format_safe(&line, jk_model_label(books->spec), replay->glyphs);
+        jk_text_printf(&line, ", %llu ticks; W and J over ",
                        (unsigned long long)jk_reader_ticks(books->reader));
         jk_format_duration(&line, books->last->time.monotonic_ns - books->first->time.monotonic_ns);
         jk_ps_line(&line);
@@ -418,9 +436,10 @@ replay_all(const struct replay *replay, struct jk_error *err)
                 return replay_model(replay, NULL, err);
         if (!names)
                 return jk_fail(err, ENOMEM, "out of memory");
-        if (strcmp(replay->path, "-") == 0 && strchr(names, ','))
-                return jk_fail(err, EINVAL, "standard input can be read once, by one model");
-        while (r == 0 && (name = strsep(&rest, ","))) {
+        while (r == 0 && (name = jk_model_next(&rest))) {
+                if (rest && strcmp(replay->path, "-") == 0)
+                        return jk_fail(err, EINVAL,
+                                       "standard input can be read once, by one model");
                 r = replay_model(replay, name, err);
                 if (rest && replay->output == OUTPUT_TABLE)
                         printf("\n");

@@ -88,13 +88,14 @@ const struct jk_config_row jk_config_rows[] = {
         {
                 .key = "model",
                 .option = "model",
-                .argument = "NAME",
+                .argument = "SPEC",
                 .type = JK_CONFIG_STRING,
                 FIELD(model),
                 .initial = "auto",
                 .check = check_not_empty,
                 .help = "the model that divides energy among tasks; \"auto\" is the best for this "
-                        "machine",
+                        "machine; \"auto,dram=share\" has another one for a zone or for a kind of "
+                        "zones",
         },
         {
                 .key = "counters",

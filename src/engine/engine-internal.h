@@ -30,6 +30,7 @@ struct jk_engine {
         struct jk_enclaves *enclaves;   /* NULL: there is no SGX here */
         struct jk_epc *epc;             /* NULL: its memory is not counted by cgroup */
         char activity_missing[512];
+        char model_label[256];
         const struct jk_model_ops *model_ops;
         struct jk_model *model;
         struct jk_ledger *ledger;

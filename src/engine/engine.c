@@ -94,9 +94,11 @@ open_parts(struct jk_engine *engine, const struct jk_engine_options *options, st
         struct jk_error why = { "" };
         int r;
 
-        engine->model_ops = jk_model_find(options->model, err);
-        if (!engine->model_ops)
-                return -EINVAL;
+        r = jk_model_check(options->model, err);
+        if (r < 0)
+                return r;
+        snprintf(engine->model_label, sizeof engine->model_label, "%s",
+                 jk_model_label(options->model));
 
         r = jk_root_open(path, &engine->root, err);
         if (r == 0)
@@ -114,7 +116,7 @@ open_parts(struct jk_engine *engine, const struct jk_engine_options *options, st
         if (r == 0)
                 r = jk_users_open(&engine->users_root, &engine->users, err);
         if (r == 0)
-                r = engine->model_ops->open(&engine->model, err);
+                r = jk_model_open(options->model, &engine->model_ops, &engine->model, err);
         if (r == 0)
                 r = jk_ledger_open(&options->ledger, &engine->ledger, err);
         if (r < 0)
@@ -313,7 +315,7 @@ jk_engine_shelf(struct jk_engine *engine)
 const char *
 jk_engine_model(const struct jk_engine *engine)
 {
-        return engine->model_ops->name;
+        return engine->model_label;
 }
 
 const char *

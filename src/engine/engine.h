@@ -16,7 +16,7 @@ struct jk_engine_options {
         int64_t interval_ns;  /* 10 ms to 60 s */
         const char *meters;   /* as jk_meters_open() takes it; NULL: auto */
         const char *activity; /* "auto", "bpf", "proc"; NULL: auto */
-        const char *model;    /* "auto", or a name of jk_model_list; NULL: auto */
+        const char *model;    /* as jk_model_open() takes it; NULL: auto */
         bool counters;        /* use hardware counters where there are any */
         struct jk_ledger_options ledger;
 };
@@ -64,7 +64,8 @@ void jk_engine_set_sink(struct jk_engine *engine, const struct jk_engine_sink *s
 
 struct jk_shelf *jk_engine_shelf(struct jk_engine *engine);
 
-/* Static names: of the model that books, and of the collector ("none" where tasks are not seen). */
+/* The model that books, as jk_model_label() says it, and the collector ("none" where tasks are not
+ * seen). */
 const char *jk_engine_model(const struct jk_engine *engine);
 const char *jk_engine_activity(const struct jk_engine *engine);
 

@@ -77,7 +77,6 @@ void
 jk_engine_report(struct jk_engine *engine, struct jk_status *ret_status)
 {
         *ret_status = (struct jk_status){
-                .model = engine->model_ops->name,
                 .activity = jk_engine_activity(engine),
                 .interval_ns = engine->current.interval_ns,
                 .started_realtime_ns = engine->started_realtime_ns,
@@ -92,6 +91,7 @@ jk_engine_report(struct jk_engine *engine, struct jk_status *ret_status)
                 .self_resident_bytes = resident_bytes(engine),
         };
 
+        snprintf(ret_status->model, sizeof ret_status->model, "%s", engine->model_label);
         snprintf(ret_status->activity_detail, sizeof ret_status->activity_detail, "%s",
                  engine->collector ? engine->collector_ops->describe(engine->collector)
                                    : "tasks cannot be seen: all energy is unattributed");

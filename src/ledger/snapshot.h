@@ -105,7 +105,7 @@ struct jk_meter_report {
 
 /* What the agent says about itself. */
 struct jk_status {
-        const char *model;          /* static */
+        char model[256];            /* which books, as jk_model_label() says it */
         const char *activity;       /* static: collector name, "none" if tasks cannot be seen */
         char activity_detail[256];  /* how it sees */
         char activity_missing[512]; /* why not better, and the remedy; empty if nothing is missing

@@ -73,10 +73,11 @@ struct jk_model {
 };
 
 static int
-adaptive_open(struct jk_model **ret_model, struct jk_error *err)
+adaptive_open(const char *argument, struct jk_model **ret_model, struct jk_error *err)
 {
         struct jk_model *model = calloc(1, sizeof *model);
 
+        (void)argument;
         if (!model)
                 return jk_fail(err, ENOMEM, "model adaptive: out of memory");
 

@@ -42,8 +42,11 @@ struct jk_split {
 struct jk_model_ops {
         const char *name; /* "share" */
         const char *summary;
+        const char *argument; /* what it needs to be told, for people: "FILE"; NULL: nothing */
 
-        int (*open)(struct jk_model **ret_model, struct jk_error *err);
+        /* argument: not empty, or NULL where the model takes none. What it names is read here, and
+         * not again. */
+        int (*open)(const char *argument, struct jk_model **ret_model, struct jk_error *err);
 
         /* Called once per tick before the zones are split: learn from the sample. */
         void (*observe)(struct jk_model *model, const struct jk_sample *sample);
@@ -68,5 +71,41 @@ extern const struct jk_model_ops jk_model_share;
 /* Every model there is, NULL-terminated. */
 extern const struct jk_model_ops *const jk_model_list[];
 
-/* The model of that name ("auto" or NULL: the default), or NULL and a message with the names. */
-const struct jk_model_ops *jk_model_find(const char *name, struct jk_error *err);
+/* ---- choosing ---- */
+
+/* How people choose: NAME[:ARGUMENT] for all zones, then others for some of them, as in
+ * "adaptive,dram=share,gpu-0=events:/etc/weights.json". A zone is told by its name or by its kind;
+ * the name goes before the kind. Without a first part that is for all zones it is "auto", as NULL
+ * is. Arguments have no commas. */
+
+/* Whether there are such models, with and without arguments as they ought to be: 0, or -EINVAL with
+ * a message that begins with the part that is wrong. Opens nothing. */
+int jk_model_check(const char *spec, struct jk_error *err);
+
+/* Whether a model is told something from outside: what a recording says must not be opened so. */
+bool jk_model_has_argument(const char *spec);
+
+/* Open what was chosen: as one model, which has the name of the first. */
+int jk_model_open(const char *spec, const struct jk_model_ops **ret_ops,
+                  struct jk_model **ret_model, struct jk_error *err);
+
+/* The spec for people: "auto" and NULL say which model that is. */
+const char *jk_model_label(const char *spec);
+
+/* Cut the first spec off a list of them; NULL: there is none. What follows a comma and is for a
+ * zone belongs to the spec before it. */
+char *jk_model_next(char **list);
+
+/* One part of a spec. */
+struct jk_model_choice {
+        char zone[JK_ZONE_NAME_SIZE]; /* a zone's name or a kind; empty: all zones */
+        const struct jk_model_ops *ops;
+        const char *argument; /* in the spec, up to length; NULL: none */
+        size_t length;
+};
+
+/* Take the next part off *rest: 1; 0 at the end; -EINVAL with a message. */
+int jk_model_take(const char **rest, struct jk_model_choice *ret_choice, struct jk_error *err);
+
+/* Several, each for its zones (by-zone.c). The argument is a spec. */
+extern const struct jk_model_ops jk_model_by_zone;

@@ -21,7 +21,7 @@ struct jk_about {
         char machine[65];  /* "x86_64" */
         char cpu[128];     /* its model, by proc/cpuinfo */
         char activity[32]; /* the collector: "bpf" */
-        char model[32];    /* that booked while it was recorded */
+        char model[256];   /* that booked while it was recorded: a spec (model.h) */
         int64_t interval_ns;
         struct jk_ledger_options ledger;
         bool anonymised;

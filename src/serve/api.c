@@ -258,7 +258,7 @@ jk_render_status(const struct jk_request *request, struct jk_reply *reply)
 
         jk_json_string(&json, "version", JK_VERSION);
         write_machine(&json, snapshot);
-        jk_json_string(&json, "model", status->model ? status->model : "none");
+        jk_json_string(&json, "model", status->model);
         write_activity(&json, status);
         jk_json_string(&json, "cgroups", status->cgroups);
         write_meters(&json, status);

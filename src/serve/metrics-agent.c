@@ -175,7 +175,7 @@ jk_emit_agent(struct jk_exposition *out)
         const struct jk_status *status = &out->snapshot->status;
 
         jk_label(out, "activity", status->activity ? status->activity : "none");
-        jk_label(out, "model", status->model ? status->model : "none");
+        jk_label(out, "model", status->model);
         jk_label(out, "cgroups", status->cgroups);
         jk_sample_u64(out, 1);
 }

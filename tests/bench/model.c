@@ -102,7 +102,7 @@ measure(const struct jk_model_ops *ops, struct jk_sample *sample, const struct j
         uint64_t allocations = 0;
         double sum = 0;
 
-        if (ops->open(&model, &err) < 0)
+        if (ops->open(NULL, &model, &err) < 0)
                 abort();
         state = 42;
         for (int tick = 0; tick < TICKS; tick++) {

@@ -99,7 +99,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         PROMISE(replay.decoder);
         PROMISE(jk_ledger_open(&options, &replay.ledger, NULL) == 0);
-        PROMISE(jk_model_adaptive.open(&replay.model, NULL) == 0);
+        PROMISE(jk_model_adaptive.open(NULL, &replay.model, NULL) == 0);
         while (jk_wire_left(&in) > 0) {
                 enum jk_message kind = (enum jk_message) * in.at++;
                 size_t length;

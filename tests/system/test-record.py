@@ -61,7 +61,7 @@ def books(agent):
 @placed
 def a_replay_has_the_accounts_of_the_run(place):
     directory = place.directory()
-    agent = place.agent(place.fake(), "--record", directory)
+    agent = place.agent(place.fake(), "--record", directory, "--model", "adaptive,dram=share")
     busy, brief = place.cgroup("busy"), place.cgroup("brief")
     place.work("spin", cgroups=[busy])
     for _ in range(20):

@@ -53,7 +53,7 @@ setup(struct machine *m, struct jk_ledger_options options)
         jk_shelf_init(&m->shelf);
         assert_int_equal(jk_ledger_open(&options, &m->ledger, &err), 0);
         m->ops = &jk_model_share;
-        assert_int_equal(m->ops->open(&m->model, &err), 0);
+        assert_int_equal(m->ops->open(NULL, &m->model, &err), 0);
 }
 
 /* Another model from the first tick on. */
@@ -64,7 +64,7 @@ use_model(struct machine *m, const struct jk_model_ops *ops)
 
         m->ops->close(m->model);
         m->ops = ops;
-        assert_int_equal(m->ops->open(&m->model, &err), 0);
+        assert_int_equal(m->ops->open(NULL, &m->model, &err), 0);
 }
 
 static inline void

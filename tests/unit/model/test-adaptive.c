@@ -24,7 +24,7 @@ set_up(void **state)
         f->compute = world_add(&f->world, 2.4, 0.05);
         f->memory = world_add(&f->world, 0.5, 25);
         f->other = world_add(&f->world, 1.2, 3);
-        if (adaptive->open(&f->model, &err) < 0)
+        if (adaptive->open(NULL, &f->model, &err) < 0)
                 return -1;
         *state = f;
         return 0;
@@ -103,7 +103,7 @@ which_cpu_time_cannot(void **state)
         struct jk_model *share;
         struct jk_error err;
 
-        assert_int_equal(jk_model_share.open(&share, &err), 0);
+        assert_int_equal(jk_model_share.open(NULL, &share, &err), 0);
         f->world.counters = false;
         load(f, 0, 0, 0.05);
         for (int i = 0; i < 60; i++)
@@ -348,7 +348,7 @@ the_same_ticks_teach_the_same(void **state)
                 world_add(&f->world, 0.5, 25);
                 world_add(&f->world, 1.2, 3);
                 adaptive->close(f->model);
-                assert_int_equal(adaptive->open(&f->model, &err), 0);
+                assert_int_equal(adaptive->open(NULL, &f->model, &err), 0);
                 live(f);
                 expected[run] = adaptive->expect(f->model, WORLD_PACKAGE).power_w;
         }

@@ -167,7 +167,7 @@ a_reading_of_another_time_teaches_nothing(void **state)
         struct jk_model *model;
 
         (void)state;
-        assert_int_equal(jk_model_share.open(&model, NULL), 0);
+        assert_int_equal(jk_model_share.open(NULL, &model, NULL), 0);
         reading->flags = JK_READING_SEEN;
         reading->energy_uj = 30000000;
         reading->elapsed_ns = JK_NS_PER_S;
