@@ -23,14 +23,25 @@ def commands():
     return found
 
 
-def options_of(command):
+def subcommands(command):
+    """Those of a command that has any, as words of a command line: ["model", "list"]."""
+    _, _, listed = run(command, "--help").stdout.partition("\nsubcommands:\n")
+    return [[command, name] for name in re.findall(r"^  ([a-z]+)  ", listed, re.MULTILINE)]
+
+
+def every_command():
+    """Commands and subcommands, each as words of a command line."""
+    return [words for command in commands() for words in [[command], *subcommands(command)]]
+
+
+def options_of(words):
     """(letter or "", long name) of each option in its help."""
-    return re.findall(r"^  (?:-([a-zA-Z]), |    )--([a-z-]+)", run(command, "--help").stdout, re.MULTILINE)
+    return re.findall(r"^  (?:-([a-zA-Z]), |    )--([a-z-]+)", run(*words, "--help").stdout, re.MULTILINE)
 
 
 @case
 def help_is_there_and_fits_the_terminal():
-    for arguments in [["--help"], ["help"], ["-h"], *([command, "--help"] for command in commands())]:
+    for arguments in [["--help"], ["help"], ["-h"], *([*words, "--help"] for words in every_command())]:
         answer = run(*arguments)
         assert answer.returncode == 0 and not answer.stderr, (arguments, answer)
         assert answer.stdout.startswith("usage: joulekeeper"), answer.stdout
@@ -61,6 +72,7 @@ def a_mistyped_command_or_option_is_answered_with_the_right_one():
     for arguments, complaint in ((["verison"], "did you mean 'version'?"),
                                  (["docter"], "did you mean 'doctor'?"),
                                  (["zzzz"], "there is no command 'zzzz'"),
+                                 (["model", "lits"], "did you mean 'list'?"),
                                  (["version", "--jsno"], "did you mean '--json'?"),
                                  (["config", "--chekc", "x"], "did you mean '--check'?")):
         answer = run(*arguments)
@@ -70,11 +82,12 @@ def a_mistyped_command_or_option_is_answered_with_the_right_one():
 
 @case
 def every_command_refuses_an_option_it_does_not_have():
-    for command in commands():
-        answer = run(command, "--no-such-thing")
-        assert answer.returncode == 2, (command, answer)
-        assert "'--no-such-thing'" in answer.stderr, (command, answer.stderr)
-        assert f"joulekeeper {command} --help" in answer.stderr, (command, answer.stderr)
+    assert ["model", "evaluate"] in every_command()
+    for words in every_command():
+        answer = run(*words, "--no-such-thing")
+        assert answer.returncode == 2, (words, answer)
+        assert "'--no-such-thing'" in answer.stderr, (words, answer.stderr)
+        assert f"joulekeeper {' '.join(words)} --help" in answer.stderr, (words, answer.stderr)
 
 
 @case
@@ -83,9 +96,11 @@ def the_man_page_has_every_command_and_option():
     for command in commands():
         assert re.search(rf"^\.Ss .*\b{command}\b", page, re.MULTILINE), command
         section = re.search(rf"^\.Ss [^\n]*\b{command}\b.*?(?=^\.S[sh] )", page, re.MULTILINE | re.DOTALL)[0]
-        for letter, name in options_of(command):
-            wanted = f"Fl -{name}" if not letter else f"Fl {letter} , Fl -{name}"
-            assert name == "help" or wanted in section, (command, wanted)
+        for words in [[command], *subcommands(command)]:
+            assert all(f"Cm {word}" in section for word in words[1:]), words
+            for letter, name in options_of(words):
+                wanted = f"Fl -{name}" if not letter else f"Fl {letter} , Fl -{name}"
+                assert name == "help" or wanted in section, (words, wanted)
 
 
 @case
@@ -239,6 +254,8 @@ def the_shell_completes_from_the_help():
         return subprocess.run(["bash", "-c", script, "bash", BINARY, *words], capture_output=True,
                               text=True, check=True).stdout.split()
     assert complete("do") == ["doctor"]
+    assert complete("model", "eval") == ["evaluate"]
+    assert complete("model", "evaluate", "--fol") == ["--folds"]
     assert complete("run", "--inter") == ["--interval"]
     assert complete("run", "--log-level", "d") == ["debug"]
     assert set(complete("")) >= set(commands())
