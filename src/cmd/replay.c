@@ -14,19 +14,18 @@
 #include "cmd/command.h"
 #include "cmd/ps-json.h"
 #include "cmd/ps-table.h"
+#include "cmd/replay-hwpc.h"
 #include "cmd/source-options.h"
 #include "cmd/view.h"
 #include "model/model.h"
 #include "record/recording.h"
 #include "serve/metrics.h"
 
-enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV, OUTPUT_METRICS, OUTPUT_MAX };
+enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV, OUTPUT_METRICS, OUTPUT_HWPC, OUTPUT_MAX };
 
 static const char *const output_names[OUTPUT_MAX] = {
-        [OUTPUT_TABLE] = "table",
-        [OUTPUT_JSON] = "json",
-        [OUTPUT_CSV] = "csv",
-        [OUTPUT_METRICS] = "metrics",
+        [OUTPUT_TABLE] = "table",     [OUTPUT_JSON] = "json", [OUTPUT_CSV] = "csv",
+        [OUTPUT_METRICS] = "metrics", [OUTPUT_HWPC] = "hwpc",
 };
 
 struct replay {
@@ -42,7 +41,7 @@ struct replay {
 
 static const struct jk_option options[] = {
         { 'm', "model", "SPEC[,SPEC]", "book by these models (default: the recording's)" },
-        { 'o', "output", "FORMAT", "table, json, csv or metrics (default: table)" },
+        { 'o', "output", "FORMAT", "table, json, csv, metrics or hwpc (default: table)" },
         { 't', "ticks", "N", "only the first N ticks" },
         { 'n', "top", "N", "in table and json: only the first N" },
         JK_VIEW_OPTIONS,
@@ -57,8 +56,8 @@ set_output(struct replay *replay, const char *value)
                         return 0;
                 }
         }
-        return jk_usage_error(replay->command, "--output %s: give table, json, csv or metrics",
-                              value);
+        return jk_usage_error(replay->command,
+                              "--output %s: give table, json, csv, metrics or hwpc", value);
 }
 
 static int
@@ -432,6 +431,8 @@ replay_all(const struct replay *replay, struct jk_error *err)
         char *rest = names, *name;
         int r = 0;
 
+        if (replay->output == OUTPUT_HWPC)
+                return jk_replay_hwpc(replay->path, replay->ticks, err);
         if (!replay->models)
                 return replay_model(replay, NULL, err);
         if (!names)
@@ -474,6 +475,8 @@ replay_main(const struct jk_command *command, int argc, char *argv[])
                 return -1 - left;
         if (!replay.path || left > 0)
                 return jk_usage_error(command, "give one recording");
+        if (replay.output == OUTPUT_HWPC && replay.models)
+                return jk_usage_error(command, "--model: HWPC reports are not booked by any");
 
         setlocale(LC_CTYPE, "");
         replay.glyphs = jk_glyphs_for_locale();

@@ -39,6 +39,7 @@ static const struct {
         { "RETIRED_INSTRUCTIONS", JK_FEATURE_INSTRUCTIONS },
         { "INST_RETIRED", JK_FEATURE_INSTRUCTIONS },
         { "LLC_MISSES", JK_FEATURE_LLC_MISSES },
+        { "PERF_COUNT_SW_TASK_CLOCK", JK_FEATURE_CPU },
 };
 
 static const char *const clock_events[CLOCKS] = { "APERF", "MPERF", "TSC" };
@@ -360,7 +361,7 @@ take_of_task(struct jk_hwpc_import *import, const struct entry *entry, struct jk
         }
         if (is_feature)
                 r = observe(import, &wanted, entry, scaled(entry), err);
-        if (r == 0 && (!is_feature || import->n_sockets > 1))
+        if (r == 0 && (!is_feature || (import->n_sockets > 1 && wanted.feature != JK_FEATURE_CPU)))
                 r = observe_event(import, entry, err);
         return r;
 }

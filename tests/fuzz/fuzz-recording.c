@@ -2,12 +2,14 @@
  *
  * The messages of a recording, each as its kind (one byte), the length of its body (LEB128) and the
  * body, without the checksums, which would only be in the way. What is read as a tick is booked:
- * the books have to balance whatever it says.
+ * the books have to balance whatever it says, and the reports made of it have to be whole ones.
  */
 #include "tests/fuzz/fuzz.h"
 
 #include <errno.h>
 
+#include "hwpc/export.h"
+#include "hwpc/reader.h"
 #include "ledger/ledger.h"
 #include "record/about.h"
 #include "record/codec.h"
@@ -17,6 +19,10 @@ struct replay {
         struct jk_ledger *ledger;
         struct jk_model *model;
         struct jk_sample sample;
+        struct jk_hwpc_names names, read_names;
+        struct jk_hwpc_export *export;
+        struct jk_hwpc_report read;
+        struct jk_text document;
 };
 
 /* Every count is there to be read. */
@@ -58,6 +64,32 @@ check_books(const struct jk_ledger *ledger, size_t n_zones)
                         PROMISE(balances[zone].booked_uj[dimension] == balances[zone].measured_uj);
 }
 
+/* What is written is read again, unless an event is called as what stands beside it. */
+static int
+check_report(void *data, const struct jk_hwpc_report *report, struct jk_error *err)
+{
+        struct replay *replay = data;
+        int r;
+
+        jk_text_clear(&replay->document);
+        jk_hwpc_write_json(report, &replay->names, &replay->document);
+        r = jk_hwpc_parse(replay->document.data, replay->document.length, &replay->read_names,
+                          &replay->read, err);
+        PROMISE(r == 0 || strstr(err->message, "duplicate"));
+        PROMISE(r < 0 || (replay->read.n_rows == report->n_rows &&
+                          replay->read.n_values == report->n_values));
+        return 0;
+}
+
+static void
+check_reports(struct replay *replay)
+{
+        struct jk_error err = { "" };
+        int r = jk_hwpc_export_sample(replay->export, &replay->sample, check_report, replay, &err);
+
+        PROMISE(r == 0 || err.message[0] != '\0');
+}
+
 /* The options of the books are the recording's, too. */
 static void
 take_header(struct replay *replay)
@@ -87,6 +119,7 @@ take(struct replay *replay, enum jk_message kind, const void *body, size_t lengt
         PROMISE(jk_ledger_book(replay->ledger, &replay->sample, &jk_model_adaptive,
                                replay->model) == 0);
         check_books(replay->ledger, replay->sample.zones->count);
+        check_reports(replay);
 }
 
 int
@@ -100,6 +133,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         PROMISE(replay.decoder);
         PROMISE(jk_ledger_open(&options, &replay.ledger, NULL) == 0);
         PROMISE(jk_model_adaptive.open(NULL, &replay.model, NULL) == 0);
+        PROMISE(jk_hwpc_export_open("fuzz", &replay.names, &replay.export, NULL) == 0);
         while (jk_wire_left(&in) > 0) {
                 enum jk_message kind = (enum jk_message) * in.at++;
                 size_t length;
@@ -109,6 +143,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                         take(&replay, kind, body, length);
         }
 
+        jk_hwpc_export_close(replay.export);
+        jk_hwpc_names_free(&replay.names);
+        jk_hwpc_names_free(&replay.read_names);
+        jk_hwpc_report_free(&replay.read);
+        jk_text_free(&replay.document);
         jk_model_adaptive.close(replay.model);
         jk_ledger_close(replay.ledger);
         jk_decoder_free(replay.decoder);

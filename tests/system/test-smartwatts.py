@@ -19,6 +19,7 @@ from support import BINARY, Skip, case, run, run_cases, scratch_directory, wait_
 
 SECONDS = 40
 GROUPS = ("core", "msr", "rapl")
+TIMES = {"time_enabled": 10**9, "time_running": 10**9}
 OPTIONS = ("--cpu-base-freq", "2000", "--disable-dram-formula")
 GOLDEN = Path(os.environ.get("JK_SHARED", "/nowhere"), "data/hwpc-golden")
 
@@ -31,12 +32,14 @@ def documents(sensor="s"):
         for target in ("/a", "/b,c"):
             yield report(sensor, second, target, core={package: {cpu: {
                 "CYCLES": cycles[target, package] // 2, "MISSES": chance.randrange(10**6),
-                "time_enabled": 10**9, "time_running": 10**9} for cpu in "01"} for package in "01"})
+                **TIMES} for cpu in "01"} for package in "01"})
         power_w = {package: 20 + sum(n for (_, where), n in cycles.items() if where == package) / 10**8
                    for package in "01"}
         yield report(sensor, second, "all",
-                     rapl={package: {"0": {"RAPL_ENERGY_PKG": int(power_w[package] * 2**32)}} for package in "01"},
-                     msr={package: {cpu: {"APERF": 2300, "MPERF": 2000} for cpu in "01"} for package in "01"})
+                     rapl={package: {"0": {"RAPL_ENERGY_PKG": int(power_w[package] * 2**32), **TIMES}}
+                           for package in "01"},
+                     msr={package: {cpu: {"APERF": 2300, "MPERF": 2000, "TSC": 2 * 10**9, **TIMES} for cpu in "01"}
+                          for package in "01"})
 
 
 def report(sensor, second, target, **groups):
@@ -115,6 +118,63 @@ def it_is_what_the_published_program_prints():
     found = powers(answer.stdout)
     assert found.keys() == wanted.keys()
     assert max(abs(found[key] - wanted[key]) for key in wanted) < 1e-9
+
+
+def exported(folder, *files):
+    """The reports that a recording of these is made into."""
+    recording = Path(folder, f"{len(list(Path(folder).glob('*.jkr')))}.jkr")
+    assert run("import", "-f", "hwpc", "-o", recording, *files).returncode == 0
+    answer = run("replay", "--output", "hwpc", recording)
+    assert answer.returncode == 0 and not answer.stderr, answer
+    return answer.stdout
+
+
+def without_sensor(found):
+    return {key[:1] + key[2:]: power for key, power in found.items()}
+
+
+@case
+def what_is_exported_gives_what_the_original_gave():
+    with scratch_directory() as folder:
+        original, copy = Path(folder, "original.json"), Path(folder, "copy.json")
+        original.write_text(lines(), encoding="utf-8")
+        copy.write_text(exported(folder, original), encoding="utf-8")
+        wanted, found = (without_sensor(powers(run("smartwatts", "--cpu-base-freq", mhz, "--disable-dram-formula",
+                                                   file).stdout)) for mhz, file in (("2000", original), ("2100", copy)))
+        assert len(wanted) > 100 and found.keys() == wanted.keys()
+        assert all(abs(found[key] - wanted[key]) < 1e-5 * (1 + wanted[key]) for key in wanted)
+        assert run("replay", "--output", "hwpc", "--model", "share", Path(folder, "0.jkr")).returncode == 2
+        assert exported(folder, copy) == copy.read_text(encoding="utf-8"), "it is not the same the second time"
+
+        if GOLDEN.is_dir():
+            wanted = powers((GOLDEN / "synth200/expected_power.csv").read_text(encoding="utf-8"))
+            copy.write_text(exported(folder, *(GOLDEN / f"synth200/{group}.csv" for group in GROUPS)))
+            found = without_sensor(powers(run("smartwatts", "--cpu-tdp", "125", copy).stdout))
+            wanted = without_sensor(wanted)
+            assert found.keys() == wanted.keys()
+            assert max(abs(found[key] - wanted[key]) for key in wanted) < 1e-5
+
+
+@case
+def a_recording_is_exported_while_it_is_made():
+    record = subprocess.Popen([BINARY, "record", "-o", "-", "-i", "100ms"], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL)
+    export = subprocess.Popen([BINARY, "replay", "--output", "hwpc", "-"], stdin=record.stdout,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    record.stdout.close()
+    try:
+        seen = [json.loads(export.stdout.readline()) for _ in range(30)]
+        assert record.poll() is None
+        record.send_signal(signal.SIGTERM)
+        seen += map(json.loads, export.stdout)
+        assert record.wait(20) == 0 and export.wait(20) in (0, 1), export.stderr.read()
+    finally:
+        record.kill()
+        export.kill()
+        record.wait()
+        export.communicate()
+    assert {"all"} < {report["target"] for report in seen}, seen[:3]
+    assert all(report["sensor"] == socket.gethostname() for report in seen)
 
 
 @case

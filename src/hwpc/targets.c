@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What was counted, by cgroup: see targets.h.
+ */
+#include "hwpc/targets.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+
+/* Names that PowerAPI documents for Intel's processors, and of libpfm for the kernel's own. */
+static const struct {
+        enum jk_task_field field;
+        size_t at;
+        const char *event;
+} fields[] = {
+        { JK_TASK_CYCLES, offsetof(struct jk_task_record, cycles),
+          "CPU_CLK_THREAD_UNHALTED:THREAD_P" },
+        { JK_TASK_INSTRUCTIONS, offsetof(struct jk_task_record, instructions),
+          "INSTRUCTIONS_RETIRED" },
+        { JK_TASK_LLC_MISSES, offsetof(struct jk_task_record, llc_misses), "LLC_MISSES" },
+        { JK_TASK_CPU, offsetof(struct jk_task_record, cpu_ns), "PERF_COUNT_SW_TASK_CLOCK" },
+};
+
+_Static_assert(JK_COUNT(fields) == JK_HWPC_FIELDS_MAX, "every field has a column");
+
+void
+jk_hwpc_targets_free(struct jk_hwpc_targets *targets)
+{
+        for (size_t i = 0; i < targets->n_slots; i++)
+                free(targets->slots[i].name);
+        jk_map_free(&targets->by_cgroup);
+        free(targets->slots);
+        free(targets->listed);
+        *targets = (struct jk_hwpc_targets){ 0 };
+}
+
+/* ---- columns ---- */
+
+/* Whether there is an event of that name, which may have to be of one package. */
+static bool
+has_event(const struct jk_sample *sample, const char *name, bool of_package)
+{
+        for (size_t i = 0; i < jk_sample_n_events(sample); i++)
+                if (strcmp(sample->events->events[i].name, name) == 0 &&
+                    (!of_package || sample->events->events[i].package >= 0))
+                        return true;
+        return false;
+}
+
+static void
+add_field(struct jk_hwpc_targets *targets, size_t field)
+{
+        struct jk_hwpc_columns *columns = &targets->columns;
+
+        columns->columns[columns->count++] = (struct jk_hwpc_column){
+                .event = fields[field].event,
+                .package = -1,
+                .is_software = fields[field].field == JK_TASK_CPU && targets->has_counters,
+                .is_field = true,
+                .at = fields[field].at,
+        };
+}
+
+static void
+add_event(struct jk_hwpc_targets *targets, const struct jk_event *event, size_t index)
+{
+        struct jk_hwpc_columns *columns = &targets->columns;
+
+        columns->columns[columns->count++] = (struct jk_hwpc_column){
+                .event = event->name,
+                .package = event->package,
+                .at = index,
+        };
+}
+
+/* CPU time is no counter of the hardware, which formulas would learn by where there are some; it
+ * stands in their place where there never were any. What is there of each package, too, is told by
+ * that. */
+static void
+choose_columns(struct jk_hwpc_targets *targets, const struct jk_sample *sample)
+{
+        const uint32_t counters = JK_TASK_CYCLES | JK_TASK_INSTRUCTIONS | JK_TASK_LLC_MISSES;
+
+        targets->columns.count = 0;
+        if ((sample->task_fields & counters) || jk_sample_n_events(sample) > 0)
+                targets->has_counters = true;
+        for (size_t i = 0; i < JK_COUNT(fields); i++)
+                if ((sample->task_fields & (uint32_t)fields[i].field) &&
+                    !has_event(sample, fields[i].event, false))
+                        add_field(targets, i);
+        for (size_t i = 0; i < jk_sample_n_events(sample); i++) {
+                const struct jk_event *event = &sample->events->events[i];
+
+                if (event->package >= 0 || !has_event(sample, event->name, true))
+                        add_event(targets, event, i);
+        }
+}
+
+static uint64_t
+count_of(const struct jk_sample *sample, size_t task, const struct jk_hwpc_column *column)
+{
+        if (!column->is_field)
+                return jk_sample_task_events(sample, task)[column->at];
+        return *(const uint64_t *)((const char *)&sample->tasks[task] + column->at);
+}
+
+/* ---- cgroups ---- */
+
+static int
+add_slot(struct jk_hwpc_targets *targets, uint64_t cgroup, char *name)
+{
+        size_t slot = targets->n_free > 0 ? 0 : targets->n_slots;
+
+        while (slot < targets->n_slots && targets->slots[slot].name)
+                slot++;
+        if (jk_array_grow(&targets->slots, &targets->slots_capacity, slot + 1) < 0 ||
+            jk_map_put(&targets->by_cgroup, cgroup, (uint32_t)slot) < 0)
+                return -ENOMEM;
+        targets->slots[slot] = (struct jk_hwpc_counts){ .name = name };
+        if (slot == targets->n_slots)
+                targets->n_slots++;
+        else
+                targets->n_free--;
+        return 0;
+}
+
+/* A path is any bytes, a target's name is not. */
+static int
+meet(struct jk_hwpc_targets *targets, uint64_t cgroup, const char *path)
+{
+        struct jk_text name = { 0 };
+        uint32_t slot;
+
+        jk_text_escaped(&name, path);
+        if (name.failed)
+                return -ENOMEM;
+        if (jk_map_get(&targets->by_cgroup, cgroup, &slot)) {
+                free(targets->slots[slot].name);
+                targets->slots[slot].name = name.data;
+                return 0;
+        }
+        if (add_slot(targets, cgroup, name.data) == 0)
+                return 0;
+        jk_text_free(&name);
+        return -ENOMEM;
+}
+
+static int
+meet_all(struct jk_hwpc_targets *targets, const struct jk_sample *sample)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < sample->n_cgroups; i++)
+                if (sample->cgroups[i].kind == JK_CGROUP_APPEARED)
+                        r = meet(targets, sample->cgroups[i].id,
+                                 jk_sample_cgroup_path(sample, &sample->cgroups[i]));
+        return r;
+}
+
+/* The slot of a cgroup; one whose path was never told is called by its id. */
+static int
+find_slot(struct jk_hwpc_targets *targets, uint64_t cgroup, uint32_t *ret_slot)
+{
+        char unknown[32];
+        int r;
+
+        if (jk_map_get(&targets->by_cgroup, cgroup, ret_slot))
+                return 0;
+        snprintf(unknown, sizeof unknown, "/unknown-%" PRIu64, cgroup);
+        r = meet(targets, cgroup, unknown);
+        if (r == 0)
+                jk_map_get(&targets->by_cgroup, cgroup, ret_slot);
+        return r;
+}
+
+/* ---- a tick ---- */
+
+static int
+list(struct jk_hwpc_targets *targets, uint32_t slot)
+{
+        struct jk_hwpc_counts *counts = &targets->slots[slot];
+
+        if (counts->listed)
+                return 0;
+        if (jk_array_grow(&targets->listed, &targets->listed_capacity, targets->n_listed + 1) < 0)
+                return -ENOMEM;
+        counts->listed = true;
+        memset(counts->counts, 0, sizeof counts->counts);
+        targets->listed[targets->n_listed++] = slot;
+        return 0;
+}
+
+static void
+add(struct jk_hwpc_counts *counts, size_t column, uint64_t count)
+{
+        if (__builtin_add_overflow(counts->counts[column], count, &counts->counts[column]))
+                counts->counts[column] = UINT64_MAX;
+}
+
+static int
+take_task(struct jk_hwpc_targets *targets, const struct jk_sample *sample, size_t task)
+{
+        uint32_t slot;
+
+        if (find_slot(targets, sample->tasks[task].cgroup, &slot) < 0 || list(targets, slot) < 0)
+                return -ENOMEM;
+        for (size_t i = 0; i < targets->columns.count; i++) {
+                uint64_t count = count_of(sample, task, &targets->columns.columns[i]);
+
+                add(&targets->slots[slot], i, count);
+                add(&targets->all, i, count);
+        }
+        return 0;
+}
+
+int
+jk_hwpc_targets_take(struct jk_hwpc_targets *targets, const struct jk_sample *sample)
+{
+        int r = meet_all(targets, sample);
+
+        for (size_t i = 0; i < targets->n_listed; i++)
+                targets->slots[targets->listed[i]].listed = false;
+        targets->n_listed = 0;
+        memset(targets->all.counts, 0, sizeof targets->all.counts);
+        choose_columns(targets, sample);
+        if (!(sample->flags & JK_SAMPLE_TASKS) || targets->columns.count == 0)
+                return r;
+        for (size_t i = 0; r == 0 && i < sample->n_tasks; i++)
+                r = take_task(targets, sample, i);
+        return r;
+}
+
+void
+jk_hwpc_targets_forget(struct jk_hwpc_targets *targets, const struct jk_sample *sample)
+{
+        for (size_t i = 0; i < sample->n_cgroups; i++) {
+                uint32_t slot;
+
+                if (sample->cgroups[i].kind != JK_CGROUP_VANISHED ||
+                    !jk_map_get(&targets->by_cgroup, sample->cgroups[i].id, &slot))
+                        continue;
+                free(targets->slots[slot].name);
+                targets->slots[slot].name = NULL;
+                targets->n_free++;
+                jk_map_remove(&targets->by_cgroup, sample->cgroups[i].id);
+        }
+}
