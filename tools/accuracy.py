@@ -30,6 +30,7 @@ SKIPPED = 77
 SEEN, TASKS = 1, 2  # flags of readings and of ticks (docs/recording.md)
 COUNTS = {"cpu": "cpu_ns", "cycles": "cycles", "instructions": "instructions", "misses": "llc_misses"}
 THREE = ("cycles", "instructions", "misses")
+SMARTWATTS = "smartwatts"
 
 
 # ---- running the program ----
@@ -69,9 +70,10 @@ class Place:
                   stderr=subprocess.DEVNULL)
         return path
 
-    def evaluate(self, recordings, parts):
-        """Zone -> the figures of the default model."""
-        answer = output_of(self.program, "model", "evaluate", "-o", "json", *parts.options(), *recordings)
+    def evaluate(self, recordings, parts, model="auto"):
+        """Zone -> the figures of the default model, or of that one."""
+        answer = output_of(self.program, "model", "evaluate", "--model", model, "-o", "json", *parts.options(),
+                           *recordings)
         return {errors["zone"]: errors for errors in json.loads(answer)}
 
 
@@ -282,14 +284,15 @@ def nx12(place, bars):
     whole = place.record("nx12", "kepler-nx12", files)
     poor = place.record("nx12-poor", poorer_mapping(place), files)
     counters, frequency = place.evaluate([whole], parts), place.evaluate([poor], parts)
-    ticks = read_ticks([whole])
+    smartwatts, ticks = place.evaluate([whole], parts, "smartwatts"), read_ticks([whole])
     text = ""
     given = {"package-0": {"gradient boosting": 5.1, "three counters": 10.3, "cycles": 11.6, "CPU time": 23.4}}
     for zone, title in (("package-0", "package"), ("dram-0", "DRAM"), ("wall", "wall")):
         text += f"\nOf {title}:\n\n" + bars.compare(
             f"kepler-nx12, {title}", "W",
             {"adaptive, with counters": counters[zone], "adaptive, CPU time and frequency alone": frequency[zone]},
-            {**lines(ticks, parts, zone, CPU_time=linear("cpu"), cycles=linear("cycles"),
+            {SMARTWATTS: smartwatts[zone],
+             **lines(ticks, parts, zone, CPU_time=linear("cpu"), cycles=linear("cycles"),
                      three_counters=linear(*THREE), CPU_time_and_three_counters=linear("cpu", *THREE)),
              **given.get(zone, {})})
     bars.neighbours_w = place.evaluate([whole], Parts(block=1))["package-0"]["mae_watts"]
@@ -314,14 +317,15 @@ def coremark(place, bars):
     node = place.record("coremark-node", "kepler-coremark-node",
                         place.files("kepler-coremark/node_energy_stat.csv") + pods)
     by_socket, together = place.evaluate([sockets], parts), place.evaluate([node], parts)
-    ticks, text = read_ticks([sockets]), ""
+    smartwatts, ticks, text = place.evaluate([sockets], parts, "smartwatts"), read_ticks([sockets]), ""
     given = {"package": {"three counters": 3.4, "cycles": 5.2, "CPU time": 16.3}}
     for zone, title in (("package", "packages"), ("dram", "DRAM")):
         text += f"\nOf {title}, both sockets:\n\n" + bars.compare(
             f"kepler-coremark, {title}", "%",
             {"adaptive, each socket by itself, added up": by_socket[zone],
              "adaptive, both sockets as one zone": together[f"{zone}-0"]},
-            {**lines(ticks, parts, zone, CPU_time=linear("cpu"), cycles=linear("cycles"),
+            {SMARTWATTS: smartwatts[zone],
+             **lines(ticks, parts, zone, CPU_time=linear("cpu"), cycles=linear("cycles"),
                      three_counters=linear(*THREE)), **given.get(zone, {})})
     bars.add("coremark, packages, last third", by_socket["package"]["mape_percent"], 3.0, "%")
     return text
@@ -368,6 +372,7 @@ def odroid(place, bars):
     found, ticks = place.evaluate([recording], parts)["package-0"], read_ticks([recording])
     bars.add("odroid-xu3, by program", found["mape_percent"], 4.0, "%")
     return bars.compare("odroid-xu3", "%", {"adaptive": found}, {
+        SMARTWATTS: place.evaluate([recording], parts, "smartwatts")["package-0"],
         **lines(ticks, parts, "package-0", cycles=linear("cycles"),
                 cycles_and_instructions=linear("cycles", "instructions")),
         "V²f": 10.7, "V² · (cycles, instructions) + temperature": 4.4})

@@ -12,6 +12,7 @@
 
 #include "base/units.h"
 #include "model/cells.h"
+#include "model/divide.h"
 #include "model/features.h"
 #include "model/kernel.h"
 #include "model/load.h"
@@ -35,12 +36,6 @@
 
 /* Errors that are published are means over about so many ticks. */
 #define ERROR_MEMORY 60
-
-/* How far a division is off per workload even where the sum fits well: means on the held-out third
- * of a recorded two-socket node with 69 pods, by CPU time alone, by cycles, by three counters. */
-#define CPU_ERROR_PCT      16.3
-#define CYCLES_ERROR_PCT   5.2
-#define COUNTERS_ERROR_PCT 3.4
 
 struct learned {
         size_t zone; /* index in the sample's table */
@@ -122,18 +117,6 @@ is_readable(const struct jk_sample *sample, size_t zone)
                !jk_zone_beyond_cpu(sample->zones->zones[zone].kind);
 }
 
-/* The rate that bears all before anything is known: memory's energy goes with misses. */
-static size_t
-leading_of(const struct jk_model *model, const struct jk_zone *zone)
-{
-        size_t misses = jk_features_find(&model->features, JK_TASK_LLC_MISSES);
-
-        if (zone->kind == JK_ZONE_DRAM && misses < model->features.n_rates)
-                return misses;
-
-        return jk_features_leading(&model->features);
-}
-
 static struct learned *
 find(const struct jk_model *model, size_t zone)
 {
@@ -192,7 +175,8 @@ start(struct jk_model *model, const struct jk_sample *sample)
                 if (!model->known[i])
                         continue;
                 *learned = (struct learned){ i, .expected_w = NAN, .error_pct = NAN };
-                jk_weights_init(&learned->weights, leading_of(model, &sample->zones->zones[i]));
+                jk_weights_init(&learned->weights,
+                                jk_leading_of(&model->features, &sample->zones->zones[i]));
                 model->n_zones++;
         }
 }
@@ -286,9 +270,9 @@ learn_weights(struct jk_model *model, const struct jk_sample *sample)
                 model->work_owed -= WORK_PER_TICK;
                 return;
         }
-        model->work_owed +=
-                jk_weights_learn(&learned->weights, &model->cells, model->next_weights,
-                                 &model->features, leading_of(model, zone), zone->package);
+        model->work_owed += jk_weights_learn(&learned->weights, &model->cells, model->next_weights,
+                                             &model->features,
+                                             jk_leading_of(&model->features, zone), zone->package);
         model->next_weights = (model->next_weights + 1) % model->n_zones;
 }
 
@@ -349,23 +333,14 @@ adaptive_idle(const struct jk_model *model, size_t zone)
         return jk_idles_estimate(&model->idles, zone);
 }
 
-/* By what the tasks are told apart, whatever the sum says. */
+/* Until something is learned, the leading rate divides. */
 static double
 division_error(const struct jk_model *model, const struct learned *learned)
 {
-        const struct jk_features *features = &model->features;
-        double floor_pct = CPU_ERROR_PCT;
-
-        if (jk_features_find(features, JK_TASK_LLC_MISSES) < features->n_rates)
-                floor_pct = COUNTERS_ERROR_PCT;
-        else if (jk_features_find(features, JK_TASK_CYCLES) < features->n_rates)
-                floor_pct = CYCLES_ERROR_PCT;
-
-        /* Until something is learned, the leading rate divides. */
         if (!learned || isnan(learned->weights.error_w))
-                return CPU_ERROR_PCT;
+                return JK_CPU_ERROR_PCT;
 
-        return floor_pct;
+        return jk_division_error_pct(&model->features);
 }
 
 static double
@@ -380,39 +355,13 @@ error_of_sum(const struct learned *learned, double energy_uj, double idle_uj, do
 }
 
 static void
-weigh(const struct jk_model *model, const struct jk_sample *sample, const struct learned *learned,
-      struct jk_split *split)
-{
-        double sum = 0, per_ns = 1;
-
-        for (size_t i = 0; i < sample->n_tasks; i++) {
-                double weight = model->load.task_part * jk_features_weigh(&model->features, sample,
-                                                                          i, learned->weights.rate);
-
-                split->task_weights[i] = weight;
-                sum += weight;
-        }
-
-        /* Interrupts are counted by their time only: theirs is as dear as the tasks'. Where the
-         * tasks did nothing of what is dear, time is all that tells. */
-        if (sum > 0 && model->load.task_ns > 0)
-                per_ns = sum / (model->load.task_part * model->load.task_ns);
-        else if (!(sum > 0))
-                for (size_t i = 0; i < sample->n_tasks; i++)
-                        split->task_weights[i] =
-                                model->load.task_part * (double)sample->tasks[i].cpu_ns;
-        split->irq_weight = per_ns * model->load.irq_ns;
-        split->softirq_weight = per_ns * model->load.softirq_ns;
-}
-
-static void
 weigh_by_leading(const struct jk_model *model, const struct jk_sample *sample,
                  const struct jk_zone *zone, struct jk_split *split)
 {
-        struct learned unlearned = { 0 };
+        struct jk_weights unlearned = { 0 };
 
-        jk_weights_init(&unlearned.weights, leading_of(model, zone));
-        weigh(model, sample, &unlearned, split);
+        jk_weights_init(&unlearned, jk_leading_of(&model->features, zone));
+        jk_divide_by_rates(&model->features, &model->load, sample, unlearned.rate, split);
 }
 
 static void
@@ -435,7 +384,8 @@ adaptive_split(struct jk_model *model, const struct jk_sample *sample, size_t i,
         if (jk_zone_beyond_cpu(zone->kind) || !model->can_weigh || model->features.n_rates == 0)
                 jk_split_to_nobody(sample, split);
         else if (learned)
-                weigh(model, sample, learned, split);
+                jk_divide_by_rates(&model->features, &model->load, sample, learned->weights.rate,
+                                   split);
         else
                 weigh_by_leading(model, sample, zone, split);
 }

@@ -67,6 +67,7 @@ struct jk_model_ops {
 
 extern const struct jk_model_ops jk_model_adaptive;
 extern const struct jk_model_ops jk_model_share;
+extern const struct jk_model_ops jk_model_smartwatts;
 
 /* Every model there is, NULL-terminated. */
 extern const struct jk_model_ops *const jk_model_list[];

@@ -10,7 +10,12 @@
 #include "base/text.h"
 #include "model/model.h"
 
-const struct jk_model_ops *const jk_model_list[] = { &jk_model_adaptive, &jk_model_share, NULL };
+const struct jk_model_ops *const jk_model_list[] = {
+        &jk_model_adaptive,
+        &jk_model_share,
+        &jk_model_smartwatts,
+        NULL,
+};
 
 /* ---- one part ---- */
 

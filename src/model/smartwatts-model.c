@@ -151,6 +151,12 @@ jk_smartwatts_layer_intercept_w(const struct jk_smartwatts_layer *layer)
         return layer->intercept;
 }
 
+const double *
+jk_smartwatts_layer_weights(const struct jk_smartwatts_layer *layer)
+{
+        return layer->weights;
+}
+
 double
 jk_smartwatts_layer_power_w(const struct jk_smartwatts_layer *layer, const double *features)
 {

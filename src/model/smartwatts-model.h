@@ -44,6 +44,9 @@ unsigned jk_smartwatts_layer_id(const struct jk_smartwatts_layer *layer);
 uint64_t jk_smartwatts_layer_mhz(const struct jk_smartwatts_layer *layer);
 double jk_smartwatts_layer_intercept_w(const struct jk_smartwatts_layer *layer);
 
+/* Watts per feature: n_features of them, until the layer observes. */
+const double *jk_smartwatts_layer_weights(const struct jk_smartwatts_layer *layer);
+
 /* Power by these features, intercept included. */
 double jk_smartwatts_layer_power_w(const struct jk_smartwatts_layer *layer, const double *features);
 
