@@ -93,6 +93,7 @@ take_sample(struct jk_meters *meters, struct jk_cpus *cpus, struct jk_sample *sa
         if (cpus)
                 jk_cpus_read(cpus, sample, NULL);
         jk_meters_read(meters, sample);
+        jk_meters_estimate(meters, sample);
 }
 
 static void

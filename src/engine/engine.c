@@ -220,6 +220,7 @@ collect(struct jk_engine *engine)
         if (engine->collector &&
             engine->collector_ops->collect(engine->collector, sample, &err) < 0)
                 jk_engine_complain(engine, JK_COMPLAINT_TASKS, err.message);
+        jk_meters_estimate(engine->meters, sample);
         jk_enclaves_mark(engine->enclaves, sample);
 
         if (jk_cgroups_publish(engine->cgroups, sample) < 0 || jk_epc_read(engine->epc, sample) < 0)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The estimate, where nothing measures the CPU (most virtual machines): package power from a table
- * of architectures and the CPUs' utilisation. Its zones are marked modelled and carry the error bar
- * of the table, which is wide: docs/estimate.md says how wide, and why.
+ * The estimate, where nothing measures the CPU (most virtual machines): zones by learned curves
+ * (curve/curve.h) where there are any, else package power from a table of architectures and the
+ * CPUs' utilisation. Its zones are marked modelled and carry the error bar of the curve or table;
+ * docs/estimate.md says how wide the table's is, and why. Where a meter of the same zone or of one
+ * around it shows up, what it says corrects the estimate, also after it has gone.
  *
- * Power is per hardware thread, so a guest that sees 2 of 64 threads is given 2/64 of the
- * processor, idle and busy, and the scale follows when CPUs come and go. There is no zone for
+ * By the table, power is per hardware thread, so a guest that sees 2 of 64 threads is given 2/64 of
+ * the processor, idle and busy, and the scale follows when CPUs come and go. It has no zone for
  * memory: what DRAM draws depends on its traffic and size, and utilisation tells neither.
  */
 #include "meter/meter.h"
@@ -15,27 +17,60 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "curve/estimates.h"
 #include "meter/cpu-model.h"
 
 #define PACKAGES_MAX 16
+#define ZONES_MAX    (PACKAGES_MAX + JK_CURVES_MAX)
 /* proc/stat counts in ticks of 10 ms: in less than two of them it may not have moved at all, and
  * the CPUs are taken to be as busy as before. */
 #define CLOCK_TICKS_NS (20 * JK_NS_PER_MS)
 #define CPUS_MAX       1024 /* those beyond count towards package 0 */
 
+/* A zone's error bar and idle power are said anew when they have moved by so much: each time costs
+ * a recording a line. */
+#define ERROR_STEP 0.05
+#define IDLE_STEP  0.02
+
+/* How long it takes the error bar to follow what lies beyond the curve. */
+#define ERROR_S 60
+
+/* A meter that was not read for so long is not there. */
+#define ABSENT_S 120
+
+/* What is estimated of a zone in a tick. */
+struct estimate {
+        double power_w; /* NaN: not known */
+        double idle_w, error_pct;
+};
+
+/* A zone, by the table or by a curve. */
+struct estimated {
+        const struct jk_curve *curve; /* NULL: by the table */
+        struct jk_correction *correction;
+        struct estimate now;
+        double carry;
+        bool begun;
+        double utilisation; /* the latest; NaN: none yet */
+
+        /* since the reference was read last: its energy covers all of that */
+        double pending_j, pending_s;
+        char reference[JK_ZONE_NAME_SIZE]; /* whose reading was taken last */
+};
+
 struct jk_meter {
         const struct jk_cpu_row *row;
         double threads_each;
-        struct jk_meter_zone zones[PACKAGES_MAX];
+        struct jk_meter_zone zones[ZONES_MAX];
+        struct estimated estimated[ZONES_MAX];
         size_t n_zones;
-        uint8_t zone_of[CPUS_MAX]; /* by CPU number */
-
-        /* by zone */
-        double carry[PACKAGES_MAX];
-        bool begun[PACKAGES_MAX];
-        double utilisation[PACKAGES_MAX]; /* the latest; NaN: none yet */
+        uint8_t zone_of[CPUS_MAX]; /* by CPU number: of those by the table */
+        struct jk_curve_view view;
+        struct jk_estimates own; /* where nobody gave any */
+        char note[256];
 };
 
 /* ---- open ---- */
@@ -77,7 +112,7 @@ map_packages(struct jk_meter *meter, const struct jk_root *root, bool guest)
 }
 
 static void
-describe_zones(struct jk_meter *meter, const struct jk_cpu_identity *identity)
+describe_by_table(struct jk_meter *meter, const struct jk_cpu_identity *identity)
 {
         double threads = identity->n_cpus * meter->threads_each / (double)meter->n_zones;
 
@@ -100,7 +135,61 @@ describe_zones(struct jk_meter *meter, const struct jk_cpu_identity *identity)
                 snprintf(zone->path, sizeof zone->path,
                          "proc/stat and the table's row %s: %.2f to %.2f W per thread, %d CPUs",
                          meter->row->name, meter->row->idle_w, meter->row->max_w, identity->n_cpus);
+        }
+}
+
+/* Of packages and memory a curve tells all together: the machine's. */
+static void
+add_curve(struct jk_meter *meter, const struct jk_curve *curve, int n_cpus)
+{
+        bool numbered = curve->kind == JK_ZONE_PACKAGE || curve->kind == JK_ZONE_CORE ||
+                        curve->kind == JK_ZONE_UNCORE || curve->kind == JK_ZONE_DRAM;
+        struct jk_zone *zone = &meter->zones[meter->n_zones].zone;
+        double scale = curve->cpus > 0 ? n_cpus / curve->cpus : 1;
+
+        *zone = (struct jk_zone){
+                .source = "estimate",
+                .kind = curve->kind,
+                .provenance = JK_MODELLED,
+                .parent = -1,
+                .package = numbered ? 0 : -1,
+                .uncertainty_pct = curve->error_pct,
+                .idle_w = scale * curve->levels_w[0],
+                .limit_w = NAN,
+                .max_w = NAN,
+        };
+        snprintf(zone->name, sizeof zone->name, "%s%s", jk_zone_kind_name(curve->kind),
+                 numbered ? "-0" : "");
+        snprintf(zone->path, sizeof zone->path, "%s", curve->name);
+        meter->estimated[meter->n_zones++].curve = curve;
+}
+
+static bool
+has_curve(const struct jk_estimates *estimates, enum jk_zone_kind kind)
+{
+        for (size_t i = 0; i < estimates->n_curves; i++)
+                if (estimates->curves[i].kind == kind)
+                        return true;
+
+        return false;
+}
+
+static void
+choose_zones(struct jk_meter *meter, const struct jk_meter_env *env,
+             const struct jk_cpu_identity *identity)
+{
+        struct jk_estimates *estimates = env->estimates ? env->estimates : &meter->own;
+
+        if (!has_curve(estimates, JK_ZONE_PACKAGE)) {
+                map_packages(meter, env->root, identity->hypervisor);
+                describe_by_table(meter, identity);
+        }
+        for (size_t i = 0; i < estimates->n_curves; i++)
+                add_curve(meter, &estimates->curves[i], identity->n_cpus);
+        for (size_t i = 0; i < meter->n_zones; i++) {
                 meter->zones[i].index = -1;
+                meter->estimated[i].correction = &estimates->corrections[i];
+                meter->estimated[i].now.power_w = NAN;
         }
 }
 
@@ -123,8 +212,7 @@ estimate_open(const struct jk_meter_env *env, struct jk_meter **ret_meter, struc
 
         meter->row = jk_cpu_find(&identity);
         meter->threads_each = jk_cpu_threads_each(meter->row, &identity);
-        map_packages(meter, env->root, identity.hypervisor);
-        describe_zones(meter, &identity);
+        choose_zones(meter, env, &identity);
         *ret_meter = jk_steal(meter);
         return 0;
 }
@@ -162,52 +250,232 @@ add_loads(const struct jk_meter *meter, const struct jk_sample *sample, struct l
         }
 }
 
-static struct jk_zone_reading
-read_zone(struct jk_meter *meter, size_t i, const struct load *load, int64_t elapsed_ns)
+static struct estimate
+by_table(const struct jk_meter *meter, struct estimated *estimated, const struct load *load,
+         int64_t elapsed_ns)
 {
-        struct jk_zone_reading reading = { 0 };
-        double power_w;
+        double threads = load->n_cpus * meter->threads_each;
+        struct estimate estimate = { NAN, meter->row->idle_w * threads,
+                                     meter->row->uncertainty_pct };
 
-        if (!meter->begun[i] || elapsed_ns <= 0) {
-                meter->begun[i] = true;
-                meter->utilisation[i] = NAN;
+        if (load->total_ns > 0)
+                estimated->utilisation = load->busy_ns / load->total_ns;
+        else if (elapsed_ns > CLOCK_TICKS_NS || isnan(estimated->utilisation))
+                return estimate; /* no time was counted: how busy they were is not known */
+
+        estimate.power_w = jk_cpu_power_w(meter->row, estimated->utilisation) * threads;
+        return estimate;
+}
+
+static struct estimate
+by_curve(const struct jk_meter *meter, const struct estimated *estimated)
+{
+        struct jk_curve_power power = jk_curve_power(estimated->curve, &meter->view);
+
+        return (struct estimate){ power.power_w, power.idle_w,
+                                  jk_curve_error_pct(estimated->curve, power.beyond) };
+}
+
+/* ---- correction ---- */
+
+static bool
+is_reference(const struct jk_sample *sample, size_t i)
+{
+        return sample->zones->zones[i].provenance != JK_MODELLED &&
+               (sample->readings[i].flags & JK_READING_SEEN) && sample->readings[i].elapsed_ns > 0;
+}
+
+/* What measures the same as a zone, or the nearest around it: its index, or -1. */
+static int
+find_reference(const struct jk_sample *sample, const struct jk_zone *zone,
+               enum jk_correction_basis *ret_basis)
+{
+        static const enum jk_zone_kind around[] = { JK_ZONE_PSYS, JK_ZONE_BATTERY, JK_ZONE_WALL };
+        int same;
+
+        if (!sample->zones)
+                return -1;
+
+        same = jk_zone_find(sample->zones, zone->name);
+        *ret_basis = JK_CORRECTION_SAME;
+        if (same >= 0 && is_reference(sample, (size_t)same))
+                return same;
+
+        *ret_basis = JK_CORRECTION_AROUND;
+        for (size_t k = 0; k < JK_COUNT(around) && zone->kind != around[k]; k++)
+                for (size_t i = 0; i < sample->zones->count; i++)
+                        if (sample->zones->zones[i].kind == around[k] && is_reference(sample, i))
+                                return (int)i;
+
+        return -1;
+}
+
+/* All that is estimated, and used: what a zone around them holds of these. */
+static double
+sum_of_estimates(const struct jk_meter *meter)
+{
+        double sum_w = 0;
+
+        for (size_t i = 0; i < meter->n_zones; i++)
+                if (meter->zones[i].index >= 0)
+                        sum_w += meter->estimated[i].now.power_w;
+        return sum_w;
+}
+
+static void
+learn(struct jk_meter *meter, size_t i, const struct jk_sample *sample)
+{
+        struct estimated *estimated = &meter->estimated[i];
+        double elapsed_s = (double)sample->elapsed_ns / 1e9, span_s;
+        enum jk_correction_basis basis;
+        int reference = find_reference(sample, &meter->zones[i].zone, &basis);
+        double power_w = reference >= 0 && basis == JK_CORRECTION_AROUND ? sum_of_estimates(meter)
+                                                                         : estimated->now.power_w;
+
+        estimated->pending_s += elapsed_s;
+        estimated->pending_j += power_w * elapsed_s;
+        if (reference < 0) {
+                if (estimated->pending_s > ABSENT_S)
+                        jk_correction_age(estimated->correction, elapsed_s);
+                return;
+        }
+
+        /* A slow meter's reading covers several ticks; one that covers others tells nothing. */
+        span_s = (double)sample->readings[reference].elapsed_ns / 1e9;
+        if (fabs(span_s - estimated->pending_s) <= 0.5 * elapsed_s &&
+            isfinite(estimated->pending_j))
+                jk_correction_learn(estimated->correction, basis,
+                                    estimated->pending_j / estimated->pending_s,
+                                    (double)sample->readings[reference].energy_uj / 1e6 / span_s,
+                                    estimated->pending_s);
+        memcpy(estimated->reference, sample->zones->zones[reference].name,
+               sizeof estimated->reference);
+        estimated->pending_s = estimated->pending_j = 0;
+}
+
+/* Say anew what a zone is like, where that has changed enough. */
+static void
+describe_anew(struct jk_zone *zone, const struct jk_corrected *corrected, double elapsed_s)
+{
+        double part = 1 - exp(-elapsed_s / ERROR_S);
+        double step_pct = corrected->error_pct - zone->uncertainty_pct;
+
+        /* Slowly, but never so slowly that no step is large enough. */
+        if (fabs(step_pct) > ERROR_STEP * zone->uncertainty_pct)
+                zone->uncertainty_pct += fmax(part, ERROR_STEP) * step_pct;
+        if (fabs(corrected->idle_w - zone->idle_w) > IDLE_STEP * zone->idle_w)
+                zone->idle_w = corrected->idle_w;
+}
+
+/* ---- read ---- */
+
+static struct jk_zone_reading
+read_zone(struct jk_meter *meter, size_t i, int64_t elapsed_ns)
+{
+        struct estimated *estimated = &meter->estimated[i];
+        struct jk_zone_reading reading = { 0 };
+        struct jk_corrected corrected;
+
+        if (!estimated->begun || elapsed_ns <= 0) {
+                estimated->begun = true;
+                estimated->utilisation = NAN;
                 reading.flags = JK_READING_REBASED;
                 return reading;
         }
-        if (load->total_ns > 0)
-                meter->utilisation[i] = load->busy_ns / load->total_ns;
-        else if (elapsed_ns > CLOCK_TICKS_NS || isnan(meter->utilisation[i]))
-                return reading; /* no time was counted: how busy they were is not known */
+        if (isnan(estimated->now.power_w))
+                return reading;
 
-        power_w = jk_cpu_power_w(meter->row, meter->utilisation[i]) * load->n_cpus *
-                  meter->threads_each;
-        reading.energy_uj = jk_energy_uj(power_w, elapsed_ns, &meter->carry[i]);
+        corrected = jk_correction_apply(estimated->correction, estimated->now.power_w,
+                                        estimated->now.idle_w, estimated->now.error_pct);
+        describe_anew(&meter->zones[i].zone, &corrected, (double)elapsed_ns / 1e9);
+        reading.energy_uj = jk_energy_uj(corrected.power_w, elapsed_ns, &estimated->carry);
         reading.elapsed_ns = elapsed_ns;
         reading.flags = JK_READING_SEEN;
         return reading;
+}
+
+/* What a curve needs and the tick does not show, or NULL. */
+static const char *
+find_missing(const struct jk_meter *meter, const struct jk_curve **ret_curve)
+{
+        for (size_t i = 0; i < meter->n_zones; i++) {
+                const char *missing =
+                        meter->estimated[i].curve
+                                ? jk_curve_missing(meter->estimated[i].curve, &meter->view)
+                                : NULL;
+
+                if (missing && meter->zones[i].index >= 0) {
+                        *ret_curve = meter->estimated[i].curve;
+                        return missing;
+                }
+        }
+        return NULL;
 }
 
 static int
 estimate_read(struct jk_meter *meter, struct jk_sample *sample, struct jk_error *err)
 {
         struct load loads[PACKAGES_MAX] = { 0 };
+        const struct jk_curve *curve;
+        const char *missing;
+        bool seen;
 
         if (!(sample->flags & JK_SAMPLE_CPUS))
                 return jk_fail(err, ENODATA,
                                "estimate: the CPUs' utilisation was not read (proc/stat)");
 
         add_loads(meter, sample, loads);
+        seen = jk_curve_observe(&meter->view, sample);
+        for (size_t i = 0; i < meter->n_zones; i++) {
+                struct estimated *estimated = &meter->estimated[i];
+
+                estimated->now = estimated->curve ? by_curve(meter, estimated)
+                                                  : by_table(meter, estimated, &loads[i],
+                                                             sample->elapsed_ns);
+        }
         for (size_t i = 0; i < meter->n_zones; i++) {
                 int index = meter->zones[i].index;
 
+                if (meter->estimated[i].begun)
+                        learn(meter, i, sample);
                 if (index >= 0)
-                        sample->readings[index] =
-                                read_zone(meter, i, &loads[i], sample->elapsed_ns);
+                        sample->readings[index] = read_zone(meter, i, sample->elapsed_ns);
                 else
-                        meter->begun[i] = false;
+                        meter->estimated[i].begun = false;
         }
 
-        return 0;
+        missing = seen && !(sample->flags & JK_SAMPLE_FIRST) ? find_missing(meter, &curve) : NULL;
+        return missing ? jk_fail(err, ENODATA,
+                                 "estimate: %s needs %s, which is not counted here; train one "
+                                 "without (joulekeeper model train --features)",
+                                 curve->name, missing)
+                       : 0;
+}
+
+static const char *
+estimate_note(struct jk_meter *meter)
+{
+        static const char *const bases[] = { NULL, "of", "around" };
+        const struct estimated *estimated = NULL;
+        const struct jk_correction *correction;
+        const struct jk_zone *zone = NULL;
+
+        for (size_t i = 0; i < meter->n_zones && !zone; i++) {
+                estimated = &meter->estimated[i];
+                if (estimated->correction->trust > 0)
+                        zone = &meter->zones[i].zone;
+        }
+        if (!zone)
+                return NULL;
+
+        correction = estimated->correction;
+        snprintf(meter->note, sizeof meter->note,
+                 "%s is corrected by %s, a meter %s it: factor %.2f, offset %+.1f W, trusted to "
+                 "%.0f %%%s",
+                 zone->name, estimated->reference[0] ? estimated->reference : "one that was here",
+                 bases[correction->basis], correction->factor, correction->offset_w,
+                 100 * correction->trust, correction->age_s > 0 ? "; it is gone" : "");
+        return meter->note;
 }
 
 static void
@@ -218,9 +486,12 @@ estimate_close(struct jk_meter *meter)
 
 const struct jk_meter_ops jk_meter_estimate = {
         .name = "estimate",
-        .summary = "package power by a table of CPU architectures and utilisation; wide error bars",
+        .summary = "package power by model files, or by a table of CPU architectures and "
+                   "utilisation; wide error bars",
+        .estimates = true,
         .open = estimate_open,
         .zones = estimate_zones,
         .read = estimate_read,
+        .note = estimate_note,
         .close = estimate_close,
 };

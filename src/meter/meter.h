@@ -10,12 +10,17 @@
 #include "base/root.h"
 #include "sample/sample.h"
 
+struct jk_estimates;
 struct jk_meter;
 
 /* What a meter may look at when it opens. */
 struct jk_meter_env {
         const struct jk_root *root; /* sysfs and procfs lie below it */
         int64_t interval_ns; /* how often it will be read; if that changes it is opened anew */
+
+        /* For meters that estimate: what they go by, and what they learned, which outlives them
+         * (curve/estimates.h); NULL: nothing is known. */
+        struct jk_estimates *estimates;
 };
 
 /* A zone as a meter offers it, before the set decides which ones to use. */
@@ -36,6 +41,11 @@ struct jk_meter_ops {
          * a thread of its own (slow.h), where only the sample's time is to be seen. */
         bool slow;
 
+        /* It measures nothing: it goes by what all others read in the tick and by what tasks did,
+         * so it is read last, by jk_meters_estimate(). It stays open while others have its zones,
+         * to learn from them. */
+        bool estimates;
+
         /* Find what there is below env->root. 0, -ENODEV if this machine has no such meter (the
          * message says what was looked for), -EACCES with the remedy, or another negative errno. */
         int (*open)(const struct jk_meter_env *env, struct jk_meter **ret_meter,
@@ -50,6 +60,10 @@ struct jk_meter_ops {
          * first reading of a zone sets a baseline and is flagged REBASED, not SEEN. A zone whose
          * index is -1 loses its baseline, as another meter counts it now. Allocates nothing. */
         int (*read)(struct jk_meter *meter, struct jk_sample *sample, struct jk_error *err);
+
+        /* What there is to say of its zones while it works: valid until the next call; or NULL.
+         * May be missing. */
+        const char *(*note)(struct jk_meter *meter);
 
         void (*close)(struct jk_meter *meter);
 };

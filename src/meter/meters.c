@@ -36,6 +36,12 @@ settle_slot(struct jk_meters *meters, size_t s)
         if (!slot->meter)
                 return;
 
+        if (status->n_zones == 0 && slot->ops->estimates) {
+                status->state = JK_METER_UNUSED;
+                if (!status->error.message[0])
+                        jk_fail(&status->error, 0, "its zones are read by a better meter");
+                return;
+        }
         if (status->n_zones == 0 && !jk_meters_on_trial(meters, s)) {
                 jk_meters_close_slot(meters, s);
                 slot->delay_ns = 0;
@@ -300,7 +306,7 @@ read_slots(struct jk_meters *meters, struct jk_sample *sample, bool proven)
                 bool trial;
                 int r;
 
-                if (!slot->meter || !slot->ops->proven_by == proven)
+                if (!slot->meter || slot->ops->estimates || !slot->ops->proven_by == proven)
                         continue;
 
                 trial = jk_meters_on_trial(meters, s);
@@ -324,7 +330,7 @@ read_baselines(struct jk_meters *meters, const struct jk_sample *sample)
         for (size_t s = 0; s < meters->n_slots; s++) {
                 struct jk_meters_slot *slot = &meters->slots[s];
 
-                if (slot->meter && slot->fresh) {
+                if (slot->meter && slot->fresh && !slot->ops->estimates) {
                         struct jk_error err = { 0 };
 
                         prepare_scratch(meters, sample);
@@ -345,6 +351,7 @@ jk_meters_read(struct jk_meters *meters, struct jk_sample *sample)
 
         for (size_t s = 0; s < meters->n_slots; s++)
                 meters->slots[s].fresh = false;
+        memcpy(meters->owner_before, meters->owner, sizeof meters->owner_before);
         sample->zones = &meters->table;
 
         changed = read_slots(meters, sample, false);
@@ -356,6 +363,81 @@ jk_meters_read(struct jk_meters *meters, struct jk_sample *sample)
 
         claim_and_settle(meters);
         if (read_baselines(meters, sample))
+                claim_and_settle(meters);
+}
+
+/* Whether the slot's zone was its own when the tick began; its place in the table. */
+static bool
+was_its_own(const struct jk_meters *meters, size_t s, const struct jk_meter_zone *zone, int *ret_t)
+{
+        *ret_t = jk_zone_find(&meters->table, zone->zone.name);
+        return *ret_t >= 0 && meters->owner_before[*ret_t] == (int)s;
+}
+
+/* Zones that another meter has by now, it owes the sample for this tick still. */
+static void
+lend_zones(struct jk_meters *meters, size_t s)
+{
+        struct jk_meter_zone *zones;
+        size_t n = jk_meters_zones_of(meters, s, &zones);
+        int t;
+
+        for (size_t z = 0; z < n; z++)
+                if (was_its_own(meters, s, &zones[z], &t))
+                        zones[z].index = t;
+}
+
+/* Into the sample goes what was its own when the tick began: of other zones it has taken a
+ * baseline, and another meter may have read them. Error bars and idle power are what is known by
+ * now. */
+static void
+take_estimates(struct jk_meters *meters, size_t s, struct jk_sample *sample)
+{
+        struct jk_meter_zone *zones;
+        size_t n = jk_meters_zones_of(meters, s, &zones);
+        int t;
+
+        for (size_t z = 0; z < n; z++) {
+                if (was_its_own(meters, s, &zones[z], &t))
+                        sample->readings[t] = meters->scratch.readings[t];
+                if (t >= 0 && meters->owner[t] == (int)s) {
+                        meters->table.zones[t].uncertainty_pct = zones[z].zone.uncertainty_pct;
+                        meters->table.zones[t].idle_w = zones[z].zone.idle_w;
+                } else {
+                        zones[z].index = -1;
+                }
+        }
+}
+
+/* True if it failed, and zones must be claimed anew. */
+static bool
+estimate_slot(struct jk_meters *meters, size_t s, struct jk_sample *sample)
+{
+        struct jk_meters_slot *slot = &meters->slots[s];
+        struct jk_error err = { 0 };
+        bool failed;
+        int r;
+
+        meters->scratch = *sample; /* what others read is to be seen */
+        lend_zones(meters, s);
+        r = jk_meters_read_slot(meters, s, &meters->scratch, &err);
+        take_estimates(meters, s, sample);
+
+        failed = note_result(meters, s, r, &err, sample);
+        meters->status[s].note =
+                slot->meter && slot->ops->note ? slot->ops->note(slot->meter) : NULL;
+        return failed;
+}
+
+void
+jk_meters_estimate(struct jk_meters *meters, struct jk_sample *sample)
+{
+        bool changed = false;
+
+        for (size_t s = 0; s < meters->n_slots; s++)
+                if (meters->slots[s].meter && meters->slots[s].ops->estimates)
+                        changed |= estimate_slot(meters, s, sample);
+        if (changed)
                 claim_and_settle(meters);
 }
 

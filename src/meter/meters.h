@@ -23,6 +23,7 @@ struct jk_meter_status {
         size_t n_zones;        /* in use */
         uint64_t failures;     /* readings that failed, since start */
         struct jk_error error; /* why it is not working, or why zones are left out */
+        const char *note;      /* what it says of its zones, or NULL; valid until it is read */
 };
 
 struct jk_meters;
@@ -49,6 +50,9 @@ void jk_meters_set_interval(struct jk_meters *meters, int64_t interval_ns);
 
 /* Fill sample->zones and sample->readings. Never fails: what cannot be read is not seen. */
 void jk_meters_read(struct jk_meters *meters, struct jk_sample *sample);
+
+/* The same for meters that estimate, once the sample has its tasks: to be called in each tick. */
+void jk_meters_estimate(struct jk_meters *meters, struct jk_sample *sample);
 
 const struct jk_zone_table *jk_meters_zones(const struct jk_meters *meters);
 

@@ -43,7 +43,8 @@ struct jk_meters {
         struct jk_meter_status *status;
         size_t n_slots;
 
-        int owner[JK_ZONES_MAX]; /* slot whose reading is used, or -1, by zone index */
+        int owner[JK_ZONES_MAX];        /* slot whose reading is used, or -1, by zone index */
+        int owner_before[JK_ZONES_MAX]; /* the same, when the tick began */
         struct jk_trial trials[JK_ZONES_MAX];
         struct jk_sample scratch; /* what a meter fills whose readings are not used (yet) */
 };

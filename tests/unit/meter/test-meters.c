@@ -141,6 +141,7 @@ static const struct jk_meter_ops better = { .name = "better",
                                             .read = script_read,
                                             .close = script_close };
 static const struct jk_meter_ops model = { .name = "model",
+                                           .estimates = true,
                                            .open = model_open,
                                            .zones = script_zones,
                                            .read = script_read,
@@ -208,6 +209,7 @@ second(struct fixture *f)
         tick(&f->sample, S, 0);
         true_uj += 100000000;
         jk_meters_read(f->meters, &f->sample);
+        jk_meters_estimate(f->meters, &f->sample);
         f->sum_uj += f->sample.readings[0].energy_uj;
         return &f->sample.readings[0];
 }
@@ -263,7 +265,7 @@ what_is_modelled_yields_to_what_is_measured(void **state)
         assert_string_equal(source_of(f), "plain");
         assert_int_equal(status_of(f, MODEL)->state, JK_METER_UNUSED);
         assert_int_equal(status_of(f, BETTER)->state, JK_METER_ABSENT);
-        assert_int_equal(scripts[MODEL].alive, 0);
+        assert_int_equal(scripts[MODEL].alive, 1); /* it goes on learning */
 }
 
 static void
@@ -290,6 +292,24 @@ the_estimate_steps_aside_when_a_meter_comes(void **state)
                 assert_int_equal(second(f)->energy_uj, 100000000);
         assert_int_equal(jk_meters_zones(f->meters)->zones[0].provenance, JK_MEASURED);
         assert_string_equal(source_of(f), "plain");
+}
+
+/* The estimate has its say after all others in the tick: what they read stays. */
+static void
+the_estimate_steps_in_when_a_meter_fails(void **state)
+{
+        struct fixture *f = *state;
+
+        open_meters(f, NULL);
+        second(f);
+        assert_int_equal(second(f)->energy_uj, 100000000);
+
+        scripts[PLAIN].read_result = -ENODEV;
+        scripts[PLAIN].open_result = -EIO;
+        assert_false(second(f)->flags & JK_READING_SEEN);
+        for (int n = 0; n < 3; n++)
+                assert_int_equal(second(f)->energy_uj, 100000000);
+        assert_int_equal(jk_meters_zones(f->meters)->zones[0].provenance, JK_MODELLED);
 }
 
 static void
@@ -497,6 +517,7 @@ static const struct CMUnitTest tests[] = {
         TEST(what_is_modelled_yields_to_what_is_measured),
         TEST(what_is_modelled_is_used_when_asked_for),
         TEST(the_estimate_steps_aside_when_a_meter_comes),
+        TEST(the_estimate_steps_in_when_a_meter_fails),
         TEST(a_failing_meter_is_tried_again_ever_more_slowly),
         TEST(a_failing_meter_costs_only_its_own_zones),
         TEST(a_proven_meter_takes_over_without_loss),
