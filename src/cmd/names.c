@@ -27,10 +27,15 @@ collector_at(size_t i)
         return jk_collector_list[i] ? jk_collector_list[i]->name : NULL;
 }
 
+/* Those that a name is enough for. */
 static const char *
 model_at(size_t i)
 {
-        return jk_model_list[i] ? jk_model_list[i]->name : NULL;
+        for (size_t k = 0; jk_model_list[k]; k++)
+                if (!jk_model_list[k]->argument && i-- == 0)
+                        return jk_model_list[k]->name;
+
+        return NULL;
 }
 
 static const struct kind {

@@ -32,6 +32,15 @@ jk_load_of(const struct jk_sample *sample)
         return load;
 }
 
+double
+jk_load_with_interrupts(const struct jk_load *load)
+{
+        if (!(load->task_ns > 0))
+                return 1;
+
+        return load->task_part + (load->irq_ns + load->softirq_ns) / load->task_ns;
+}
+
 /* ---- idle power ---- */
 
 void

@@ -18,6 +18,10 @@ struct jk_load {
 
 struct jk_load jk_load_of(const struct jk_sample *sample);
 
+/* What the counts of all tasks are to be multiplied by to be those of the machine: interrupts are
+ * known by their time only, and are taken to count as tasks do in that time. */
+double jk_load_with_interrupts(const struct jk_load *load);
+
 /* Idle power of every zone that was ever seen; zeroed is empty. */
 struct jk_idles {
         struct jk_idle *zones[JK_ZONES_MAX];

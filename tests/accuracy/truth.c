@@ -109,7 +109,7 @@ play(const struct scene *scene, const struct jk_model_ops *ops, uint64_t seed)
         struct jk_error err;
 
         set_up(&w, scene, seed);
-        if (ops->open(&model, &err) < 0)
+        if (ops->open(NULL, &model, &err) < 0)
                 abort();
         live(&w, ops, model, scene->before_s);
         run(&w, scene->running);
@@ -126,7 +126,7 @@ main(void)
         printf("[");
         for (size_t i = 0; i < JK_COUNT(scenes); i++)
                 for (size_t k = 0; jk_model_list[k]; k++)
-                        for (uint64_t seed = 0; seed < SEEDS; seed++)
+                        for (uint64_t seed = 0; seed < SEEDS && !jk_model_list[k]->argument; seed++)
                                 play(&scenes[i], jk_model_list[k], seed);
         printf("\n]\n");
         return 0;

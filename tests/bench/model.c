@@ -141,7 +141,8 @@ main(void)
         jk_sample_init(&sample);
         printf("{");
         for (size_t i = 0; jk_model_list[i]; i++)
-                measure(jk_model_list[i], &sample, &zones, i ? "," : "");
+                if (!jk_model_list[i]->argument) /* needs a file */
+                        measure(jk_model_list[i], &sample, &zones, i ? "," : "");
         printf("\n}\n");
         jk_sample_free(&sample);
         return 0;
