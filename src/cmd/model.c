@@ -11,12 +11,14 @@
 #include "base/text.h"
 #include "cmd/command.h"
 
+extern const struct jk_command jk_command_model_calibrate;
 extern const struct jk_command jk_command_model_evaluate;
 extern const struct jk_command jk_command_model_list;
 
 static const struct jk_command *const subcommands[] = {
         &jk_command_model_list,
         &jk_command_model_evaluate,
+        &jk_command_model_calibrate,
 };
 
 /* "model list" -> "list" */
