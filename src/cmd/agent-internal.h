@@ -15,6 +15,7 @@
 struct jk_agent {
         const struct jk_settings *settings;
         struct jk_config config; /* in force */
+        struct jk_reference_config wall;
         struct jk_engine *engine;
         struct jk_recorder *recorder; /* NULL: nothing is recorded */
         struct jk_server *server;     /* NULL: listen is "off" */

@@ -26,8 +26,10 @@
 /* ---- from the configuration to the options of those who use it ---- */
 
 static struct jk_engine_options
-engine_options(const struct jk_config *config)
+engine_options(const struct jk_agent *agent)
 {
+        const struct jk_config *config = &agent->config;
+
         return (struct jk_engine_options){
                 .root = config->root,
                 .interval_ns = config->interval_ns,
@@ -35,6 +37,7 @@ engine_options(const struct jk_config *config)
                 .activity = config->activity,
                 .model = config->model,
                 .counters = config->counters,
+                .wall = agent->wall.ops ? &agent->wall : NULL,
                 .ledger = { .ended_retention_ns = config->ended_retention_ns,
                             .ended_tasks_max = (size_t)config->ended_tasks_max },
         };
@@ -136,7 +139,7 @@ static int
 open_recorder(struct jk_agent *agent, struct jk_error *err)
 {
         const struct jk_config *config = &agent->config;
-        struct jk_engine_options engine = engine_options(config);
+        struct jk_engine_options engine = engine_options(agent);
         struct jk_recording_place place = {
                 .directory = config->record_directory,
                 .file_bytes = (uint64_t)config->record_file_mb * MB,
@@ -152,7 +155,7 @@ open_recorder(struct jk_agent *agent, struct jk_error *err)
 static int
 open_parts(struct jk_agent *agent, struct jk_error *err)
 {
-        struct jk_engine_options engine = engine_options(&agent->config);
+        struct jk_engine_options engine = engine_options(agent);
         struct jk_serve_options serve = serve_options(&agent->config);
         int r;
 
@@ -184,6 +187,8 @@ jk_agent_open(const struct jk_settings *settings, struct jk_agent **ret_agent, s
         r = open_signals(agent, err);
         if (r == 0)
                 r = jk_settings_read(settings, &agent->config, err);
+        if (r == 0)
+                r = jk_reference_configure(&agent->config, &agent->wall, err);
         if (r == 0) {
                 apply_log_level(&agent->config);
                 give_up_new_privileges();
@@ -275,7 +280,7 @@ reload(struct jk_agent *agent)
         }
 
         take_over(agent, &fresh);
-        engine = engine_options(&agent->config);
+        engine = engine_options(agent);
         serve = serve_options(&agent->config);
         apply_log_level(&agent->config);
         jk_engine_reconfigure(agent->engine, &engine);

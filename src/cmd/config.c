@@ -7,7 +7,7 @@
 
 #include "base/array.h"
 #include "cmd/command.h"
-#include "cmd/names.h"
+#include "cmd/settings.h"
 
 static const struct jk_option options[] = {
         { 'c', "check", "FILE",
@@ -24,10 +24,10 @@ struct request {
 static void
 check_file(const char *path, struct request *request)
 {
-        jk_autoconfig struct jk_config config = { 0 };
+        struct jk_reference_config wall;
         struct jk_error err;
 
-        if (jk_config_load(path, jk_names_check, &config, &err) < 0) {
+        if (jk_settings_wall(path, &wall, &err) < 0) { /* reads all of it */
                 fprintf(stderr, "%s\n", err.message);
                 request->status = JK_EXIT_FAILURE;
         } else {

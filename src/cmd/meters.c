@@ -17,19 +17,25 @@
 #include "base/units.h"
 #include "cmd/command.h"
 #include "cmd/format.h"
+#include "cmd/settings.h"
 #include "config/config.h"
 #include "engine/engine.h"
 #include "meter/meters.h"
+
+/* For the first value of a meter outside. */
+#define WALL_PATIENCE_NS (10 * JK_NS_PER_S)
 
 struct options {
         const char *root;
         const char *meters;
         int64_t interval_ns;
         bool json;
+        const char *config; /* a file, or NULL */
         const struct jk_command *command;
 };
 
 static const struct jk_option rows[] = {
+        { 'c', "config", "FILE", "with the meter outside that this file configures (wall)" },
         { 'i', "interval", "TIME", "between the two readings: 10ms to 60s (default: 1s)" },
         { 'j', "json", NULL, "print JSON" },
         { 'm', "meter", "LIST", "only these meters, separated by commas (default: auto)" },
@@ -76,6 +82,8 @@ set_option(const struct jk_option *option, const char *value, void *data)
                 options->json = true;
         else if (strcmp(option->name, "meter") == 0)
                 options->meters = value;
+        else if (strcmp(option->name, "config") == 0)
+                options->config = value;
         else
                 options->root = value;
 
@@ -108,11 +116,27 @@ sleep_until(int64_t monotonic_ns)
                 ;
 }
 
+/* A meter outside that is asked has not said anything yet. */
+static bool
+waits_for_wall(const struct options *options, const struct jk_sample *sample)
+{
+        int z = jk_zone_find(sample->zones, "wall");
+
+        return options->config && z >= 0 && sample->readings[z].flags == 0 &&
+               strcmp(sample->zones->zones[z].source, "wall") == 0;
+}
+
 static void
 take_samples(const struct options *options, struct jk_meters *meters, struct jk_cpus *cpus,
              struct jk_sample *sample)
 {
+        int64_t patience_ns = jk_monotonic_ns() + WALL_PATIENCE_NS;
+
         take_sample(meters, cpus, sample);
+        while (waits_for_wall(options, sample) && jk_monotonic_ns() < patience_ns) {
+                sleep_until(sample->time.monotonic_ns + 100 * JK_NS_PER_MS);
+                take_sample(meters, cpus, sample);
+        }
         sleep_until(sample->time.monotonic_ns + options->interval_ns);
         take_sample(meters, cpus, sample);
 }
@@ -271,9 +295,12 @@ print_meters(const struct jk_meters *meters)
         size_t n = jk_meters_status(meters, &status);
 
         printf("\n%-10s  %-8s  %5s  %s\n", "meter", "state", "zones", "why");
-        for (size_t s = 0; s < n; s++)
+        for (size_t s = 0; s < n; s++) {
                 printf("%-10s  %-8s  %5zu  %s\n", status[s].ops->name, state_names[status[s].state],
                        status[s].n_zones, status[s].error.message);
+                if (!isnan(status[s].lag.offset_s))
+                        printf("%-10s  comes %.1f s late\n", "", status[s].lag.offset_s);
+        }
 }
 
 static void
@@ -347,11 +374,12 @@ meters_json(const struct jk_meters *meters)
         for (size_t s = 0; s < n; s++)
                 json_array_append_new(
                         array,
-                        json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "meter", status[s].ops->name,
+                        json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "meter", status[s].ops->name,
                                   "summary", status[s].ops->summary, "state",
                                   state_names[status[s].state], "zones",
                                   (json_int_t)status[s].n_zones, "failures",
-                                  (json_int_t)status[s].failures, "error",
+                                  (json_int_t)status[s].failures, "offset_s",
+                                  number(status[s].lag.offset_s), "error",
                                   status[s].error.message[0] ? json_string(status[s].error.message)
                                                              : json_null()));
 
@@ -406,10 +434,18 @@ static int
 open_and_show(const struct options *options)
 {
         jk_autoroot struct jk_root root = JK_ROOT_CLOSED;
-        struct jk_meter_env env = { .root = &root, .interval_ns = options->interval_ns };
+        struct jk_reference_config wall = { 0 };
+        struct jk_meter_env env = { .root = &root,
+                                    .interval_ns = options->interval_ns,
+                                    .wall = &wall };
         struct jk_meters *meters;
         struct jk_error err = { 0 };
         int status;
+
+        if (options->config && jk_settings_wall(options->config, &wall, &err) < 0) {
+                fprintf(stderr, "joulekeeper meters: %s\n", err.message);
+                return JK_EXIT_FAILURE;
+        }
 
         if (jk_root_open(options->root, &root, &err) < 0) {
                 fprintf(stderr, "joulekeeper meters: %s\n", err.message);

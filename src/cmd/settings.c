@@ -51,7 +51,8 @@ make_options(struct jk_option *options, struct jk_text *helps)
         size_t start = 0;
 
         for (size_t i = 0; i < jk_config_n_rows; i++) {
-                jk_text_printf(helps, "%s (%s)", jk_config_rows[i].help, jk_config_rows[i].initial);
+                jk_text_printf(helps, "%s (%s)", jk_config_rows[i].help,
+                               jk_config_initial(&jk_config_rows[i]));
                 jk_text_bytes(helps, "", 1);
         }
         if (helps->failed)
@@ -115,6 +116,7 @@ jk_settings_read(const struct jk_settings *settings, struct jk_config *ret_confi
                  struct jk_error *err)
 {
         jk_autoconfig struct jk_config config = { 0 };
+        struct jk_reference_config wall;
         int r;
 
         if (settings->file)
@@ -128,10 +130,27 @@ jk_settings_read(const struct jk_settings *settings, struct jk_config *ret_confi
                 if (settings->given[i])
                         r = jk_config_set(&config, jk_config_rows[i].option, settings->given[i],
                                           jk_names_check, err);
+        if (r == 0)
+                r = jk_reference_configure(&config, &wall, err);
         if (r < 0)
                 return r;
 
         *ret_config = config;
         config = (struct jk_config){ 0 };
         return 0;
+}
+
+int
+jk_settings_wall(const char *file, struct jk_reference_config *ret_wall, struct jk_error *err)
+{
+        jk_autoconfig struct jk_config config = { 0 };
+        int r = jk_config_load(file, jk_names_check, &config, err);
+
+        if (r < 0)
+                return r;
+
+        r = jk_reference_configure(&config, ret_wall, err);
+        if (r < 0)
+                jk_error_prefix(err, "%s: ", file);
+        return r;
 }

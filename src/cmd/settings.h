@@ -7,6 +7,7 @@
 
 #include "cmd/command.h"
 #include "config/config.h"
+#include "reference/reference.h"
 
 struct jk_settings {
         const char *file;   /* --config, or NULL; borrowed from argv */
@@ -23,5 +24,8 @@ void jk_settings_free(struct jk_settings *settings);
  * untouched on failure. */
 int jk_settings_read(const struct jk_settings *settings, struct jk_config *ret_config,
                      struct jk_error *err);
+
+/* The meter outside that a file configures; ops is NULL in *ret_wall if there is none. */
+int jk_settings_wall(const char *file, struct jk_reference_config *ret_wall, struct jk_error *err);
 
 #define jk_autosettings __attribute__((cleanup(jk_settings_free)))

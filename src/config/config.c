@@ -100,7 +100,7 @@ print_row(FILE *out, const struct jk_config_row *row)
         print_comment(out, indent, row->help);
         if (*jk_config_range(row, range))
                 print_comment(out, indent, range);
-        fprintf(out, "%*s%s: %s\n", indent, "", row->key, row->initial);
+        fprintf(out, "%*s%s: %s\n", indent, "", row->key, jk_config_initial(row));
 }
 
 int

@@ -34,6 +34,18 @@ struct jk_config {
         int64_t record_file_mb;
         int64_t record_file_age_ns;
         int64_t record_keep_mb;
+
+        /* an outside reference: src/reference/reference.h */
+        char *wall_source; /* "off": none */
+        char *wall_command;
+        char *wall_url;
+        char *wall_query;
+        char *wall_path;
+        char *wall_unit;
+        int64_t wall_interval_ns;
+        char *wall_offset; /* a duration, or "auto" */
+        char *wall_credentials;
+        char *wall_certificate;
 };
 
 #define JK_CONFIG_FILE_MAX (1 << 20) /* bytes; a larger file is a mistake */

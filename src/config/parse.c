@@ -249,7 +249,7 @@ read_value(const struct source *source, const yaml_mark_t *mark, const char *nam
         if (is_null(node))
                 return refuse(source, mark, name,
                               "has no value; give one, or take the line out for the default (%s)",
-                              row->initial);
+                              jk_config_initial(row));
         if (!scalar(node))
                 return refuse(source, mark, name, "has a NUL character in its value");
         if (bare && !is_plain(node))

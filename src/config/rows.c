@@ -24,6 +24,56 @@ check_not_empty(const char *value, struct jk_error *err)
         return *value ? 0 : jk_fail(err, EINVAL, "is empty");
 }
 
+static int
+check_url(const char *value, struct jk_error *err)
+{
+        static const char http[] = "http://", https[] = "https://", mqtt[] = "mqtt://";
+        bool known = strncmp(value, http, sizeof http - 1) == 0 ||
+                     strncmp(value, https, sizeof https - 1) == 0 ||
+                     strncmp(value, mqtt, sizeof mqtt - 1) == 0;
+
+        if (*value == '\0')
+                return 0; /* not given */
+        if (!known)
+                return jk_fail(err, EINVAL, "'%s' begins with neither http:// nor https://", value);
+        for (const char *c = value; *c; c++)
+                if ((unsigned char)*c <= ' ' || *c == 0x7f)
+                        return jk_fail(err, EINVAL, "has a blank or control character in it");
+        if (strchr(value, '@') && strchr(value, '@') < strstr(value, "://") + 3 +
+                                          strcspn(strstr(value, "://") + 3, "/?"))
+                return jk_fail(err, EINVAL,
+                               "holds a user's name; put USER:PASSWORD into the file that "
+                               "credentials names");
+
+        return 0;
+}
+
+static int
+check_offset(const char *value, struct jk_error *err)
+{
+        int64_t ns;
+        int r;
+
+        if (strcmp(value, "auto") == 0)
+                return 0;
+
+        r = jk_config_parse_duration(value, &ns, err);
+        if (r == 0 && ns > 60 * JK_NS_PER_S)
+                return jk_fail(err, ERANGE, "%s is out of range; give 0s to 60s, or auto", value);
+        return r;
+}
+
+static int
+check_file_name(const char *value, struct jk_error *err)
+{
+        return *value == '\0' || *value == '/'
+                       ? 0
+                       : jk_fail(err, EINVAL, "'%s' is no full path, which begins with /", value);
+}
+
+static const char *const wall_sources[] = { "off", "program", NULL };
+static const char *const wall_units[] = { "W", "mW", "kW", "J", "Wh", "kWh", NULL };
+
 static const char *const log_levels[] = { "error", "warning", "notice", "info", "debug", NULL };
 
 #define FIELD(name) .offset = offsetof(struct jk_config, name)
@@ -220,6 +270,120 @@ const struct jk_config_row jk_config_rows[] = {
                 .help = "when another file begins, delete the oldest while all have more "
                         "megabytes; 0 deletes none",
         },
+        {
+                .section = "wall",
+                .key = "source",
+                .option = "wall-source",
+                .argument = "NAME",
+                .type = JK_CONFIG_CHOICE,
+                FIELD(wall_source),
+                .initial = "off",
+                .choices = wall_sources,
+                .help = "who knows the power of the whole machine, from outside; docs/wall.md tells "
+                        "what each needs; \"off\": nobody",
+        },
+        {
+                .section = "wall",
+                .key = "command",
+                .option = "wall-command",
+                .argument = "COMMAND",
+                .type = JK_CONFIG_STRING,
+                FIELD(wall_command),
+                .initial = "",
+                .help = "of the source program: a command of the shell that goes on printing watts, "
+                        "or seconds since 1970 and watts, a line each",
+        },
+        {
+                .section = "wall",
+                .key = "url",
+                .option = "wall-url",
+                .argument = "URL",
+                .type = JK_CONFIG_STRING,
+                FIELD(wall_url),
+                .initial = "",
+                .check = check_url,
+                .help = "of sources that are asked over the network: where",
+        },
+        {
+                .section = "wall",
+                .key = "query",
+                .option = "wall-query",
+                .argument = "QUERY",
+                .type = JK_CONFIG_STRING,
+                FIELD(wall_query),
+                .initial = "",
+                .help = "of the sources prometheus and kwollect: the query, or the metric's name",
+        },
+        {
+                .section = "wall",
+                .key = "path",
+                .option = "wall-path",
+                .argument = "PATH",
+                .type = JK_CONFIG_STRING,
+                FIELD(wall_path),
+                .initial = "",
+                .help = "where in the JSON that comes back the number stands: meters[0].power; empty: "
+                        "it is the number itself",
+        },
+        {
+                .section = "wall",
+                .key = "unit",
+                .option = "wall-unit",
+                .argument = "UNIT",
+                .type = JK_CONFIG_CHOICE,
+                FIELD(wall_unit),
+                .initial = "W",
+                .choices = wall_units,
+                .help = "what the number is: power, or a counter of energy, which only rises",
+        },
+        {
+                .section = "wall",
+                .key = "interval",
+                .option = "wall-interval",
+                .argument = "TIME",
+                .type = JK_CONFIG_DURATION,
+                FIELD(wall_interval_ns),
+                .initial = "1s",
+                .min = 100 * JK_NS_PER_MS,
+                .max = 300 * JK_NS_PER_S,
+                .help = "how often a source is asked, or a program prints",
+        },
+        {
+                .section = "wall",
+                .key = "offset",
+                .option = "wall-offset",
+                .argument = "TIME",
+                .type = JK_CONFIG_STRING,
+                FIELD(wall_offset),
+                .initial = "auto",
+                .check = check_offset,
+                .help = "how long after the fact a value comes; \"auto\" finds it by correlation "
+                        "with what is measured inside",
+        },
+        {
+                .section = "wall",
+                .key = "credentials",
+                .option = "wall-credentials",
+                .argument = "FILE",
+                .type = JK_CONFIG_STRING,
+                FIELD(wall_credentials),
+                .initial = "",
+                .check = check_file_name,
+                .help = "a file that only its owner can read, with USER:PASSWORD or a token in its "
+                        "first line",
+        },
+        {
+                .section = "wall",
+                .key = "certificate",
+                .option = "wall-certificate",
+                .argument = "FILE",
+                .type = JK_CONFIG_STRING,
+                FIELD(wall_certificate),
+                .initial = "",
+                .check = check_file_name,
+                .help = "a PEM file with the certificates to trust over https, for those of the "
+                        "system",
+        },
 };
 
 const size_t jk_config_n_rows = JK_COUNT(jk_config_rows);
@@ -230,6 +394,7 @@ static const struct {
         { "metrics", "how much /metrics lists" },
         { "ledger", "what the books keep of tasks and cgroups that are gone" },
         { "record", "samples on disk, from which joulekeeper replay books anew" },
+        { "wall", "a meter outside of the machine" },
 };
 
 const char *
@@ -250,6 +415,12 @@ jk_config_row(const char *option)
                         return &jk_config_rows[i];
 
         return NULL;
+}
+
+const char *
+jk_config_initial(const struct jk_config_row *row)
+{
+        return *row->initial ? row->initial : "\"\"";
 }
 
 const char *

@@ -40,6 +40,9 @@ const char *jk_config_section_help(const char *section);
 
 const struct jk_config_row *jk_config_row(const char *option); /* or NULL */
 
+/* The default as it stands in a file: an empty text in its quotes. */
+const char *jk_config_initial(const struct jk_config_row *row);
+
 /* "interval", "metrics.processes": how messages name it. Returns buffer. */
 #define JK_CONFIG_NAME_SIZE 64
 const char *jk_config_name(const struct jk_config_row *row,

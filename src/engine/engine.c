@@ -90,6 +90,7 @@ open_parts(struct jk_engine *engine, const struct jk_engine_options *options, st
         struct jk_meter_env meter_env = {
                 .root = &engine->root,
                 .interval_ns = options->interval_ns,
+                .wall = options->wall,
         };
         struct jk_error why = { "" };
         int r;

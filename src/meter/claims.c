@@ -125,7 +125,8 @@ claim_plain(struct jk_meters *meters, size_t s, bool measured)
         for (size_t z = 0; z < n; z++) {
                 const struct jk_zone *zone = &zones[z].zone;
 
-                if (meters->automatic && measured && zone->provenance == JK_MODELLED)
+                if (meters->automatic && measured && zone->provenance == JK_MODELLED &&
+                    is_one_per_package(zone->kind))
                         continue;
                 if (owner_of(meters, zone) < 0 && !is_covered(meters, s, zone))
                         own(meters, s, &zones[z]);

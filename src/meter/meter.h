@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/root.h"
+#include "reference/reference.h"
 #include "sample/sample.h"
 
 struct jk_estimates;
@@ -17,16 +18,24 @@ struct jk_meter;
 struct jk_meter_env {
         const struct jk_root *root; /* sysfs and procfs lie below it */
         int64_t interval_ns; /* how often it will be read; if that changes it is opened anew */
+        const struct jk_reference_config *wall; /* a meter outside; NULL: none */
 
         /* For meters that estimate: what they go by, and what they learned, which outlives them
          * (curve/estimates.h); NULL: nothing is known. */
         struct jk_estimates *estimates;
 };
 
+/* How late a meter's readings come, as far as is known: NaN where it is not. */
+struct jk_meter_lag {
+        double offset_s;
+        double error_s; /* one standard deviation; 0: it was given */
+};
+
 /* A zone as a meter offers it, before the set decides which ones to use. */
 struct jk_meter_zone {
         struct jk_zone zone; /* parent is the set's business */
         int index; /* in the machine's table, or -1 if the set does not use it: set by the set */
+        /* zone.uncertainty_pct, and zone.path, may change from one reading to the next. */
 };
 
 struct jk_meter_ops {
@@ -45,6 +54,9 @@ struct jk_meter_ops {
          * so it is read last, by jk_meters_estimate(). It stays open while others have its zones,
          * to learn from them. */
         bool estimates;
+
+        /* It looks at what those that measure read in the tick: it is read after all of them. */
+        bool last;
 
         /* Find what there is below env->root. 0, -ENODEV if this machine has no such meter (the
          * message says what was looked for), -EACCES with the remedy, or another negative errno. */
@@ -65,11 +77,15 @@ struct jk_meter_ops {
          * May be missing. */
         const char *(*note)(struct jk_meter *meter);
 
+        /* How late it is; NULL: what it reads is of the tick. */
+        void (*lag)(const struct jk_meter *meter, struct jk_meter_lag *ret_lag);
+
         void (*close)(struct jk_meter *meter);
 };
 
 extern const struct jk_meter_ops jk_meter_perf;
 extern const struct jk_meter_ops jk_meter_powercap;
+extern const struct jk_meter_ops jk_meter_wall;
 extern const struct jk_meter_ops jk_meter_hwmon;
 extern const struct jk_meter_ops jk_meter_battery;
 extern const struct jk_meter_ops jk_meter_estimate;

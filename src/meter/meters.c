@@ -20,7 +20,7 @@
 #include "meter/slow.h"
 
 const struct jk_meter_ops *const jk_meter_list[] = {
-        &jk_meter_perf,    &jk_meter_powercap, &jk_meter_hwmon,
+        &jk_meter_perf,    &jk_meter_powercap, &jk_meter_wall, &jk_meter_hwmon,
         &jk_meter_battery, &jk_meter_estimate, NULL,
 };
 
@@ -152,6 +152,10 @@ jk_meters_open_list(const struct jk_meter_ops *const *list, const struct jk_mete
                 return jk_fail(err, ENOMEM, "meters: out of memory");
 
         meters->env = *env;
+        if (env->wall) {
+                meters->wall = *env->wall;
+                meters->env.wall = &meters->wall;
+        }
         while (list[meters->n_slots])
                 meters->n_slots++;
         meters->slots = calloc(meters->n_slots + 1, sizeof *meters->slots);
@@ -162,6 +166,8 @@ jk_meters_open_list(const struct jk_meter_ops *const *list, const struct jk_mete
         }
         for (size_t s = 0; s < meters->n_slots; s++)
                 meters->slots[s].ops = meters->status[s].ops = list[s];
+        for (size_t s = 0; s < meters->n_slots; s++)
+                meters->status[s].lag = (struct jk_meter_lag){ NAN, NAN };
 
         r = choose(meters, names, err);
         if (r < 0) {
@@ -293,10 +299,37 @@ read_on_trial(struct jk_meters *meters, size_t s, struct jk_sample *sample, stru
         return r;
 }
 
-/* True if zones must be claimed anew. Meters that need no proof are read first, so that the trial
- * has both sides. */
+/* What a meter says of itself may change as it learns. */
+static void
+note_zones(struct jk_meters *meters, size_t s)
+{
+        struct jk_meters_slot *slot = &meters->slots[s];
+        struct jk_meter_zone *zones;
+        size_t n = jk_meters_zones_of(meters, s, &zones);
+
+        meters->status[s].lag = (struct jk_meter_lag){ NAN, NAN };
+        if (slot->meter && slot->ops->lag)
+                slot->ops->lag(slot->meter, &meters->status[s].lag);
+
+        for (size_t z = 0; z < n; z++)
+                if (zones[z].index >= 0 && meters->owner[zones[z].index] == (int)s)
+                        meters->table.zones[zones[z].index].uncertainty_pct =
+                                zones[z].zone.uncertainty_pct;
+}
+
+/* Meters that need no proof are read first, so that a trial has both sides; and those that look at
+ * what the others read, at the end. */
+enum round { PLAIN, PROVEN, LAST, ROUNDS };
+
+static enum round
+round_of(const struct jk_meter_ops *ops)
+{
+        return ops->last ? LAST : ops->proven_by ? PROVEN : PLAIN;
+}
+
+/* True if zones must be claimed anew. */
 static bool
-read_slots(struct jk_meters *meters, struct jk_sample *sample, bool proven)
+read_slots(struct jk_meters *meters, struct jk_sample *sample, enum round round)
 {
         bool changed = false;
 
@@ -306,7 +339,7 @@ read_slots(struct jk_meters *meters, struct jk_sample *sample, bool proven)
                 bool trial;
                 int r;
 
-                if (!slot->meter || slot->ops->estimates || !slot->ops->proven_by == proven)
+                if (!slot->meter || slot->ops->estimates || round_of(slot->ops) != round)
                         continue;
 
                 trial = jk_meters_on_trial(meters, s);
@@ -315,6 +348,7 @@ read_slots(struct jk_meters *meters, struct jk_sample *sample, bool proven)
                 if (trial)
                         changed |= jk_meters_judge(meters, s, &meters->scratch, sample);
                 changed |= note_result(meters, s, r, &err, sample);
+                note_zones(meters, s);
         }
 
         return changed;
@@ -347,15 +381,15 @@ void
 jk_meters_read(struct jk_meters *meters, struct jk_sample *sample)
 {
         int64_t now_ns = sample->time.monotonic_ns;
-        bool changed;
+        bool changed = false;
 
         for (size_t s = 0; s < meters->n_slots; s++)
                 meters->slots[s].fresh = false;
         memcpy(meters->owner_before, meters->owner, sizeof meters->owner_before);
         sample->zones = &meters->table;
 
-        changed = read_slots(meters, sample, false);
-        changed |= read_slots(meters, sample, true);
+        for (enum round round = PLAIN; round < ROUNDS; round++)
+                changed |= read_slots(meters, sample, round);
         changed |= jk_meters_retry(meters, now_ns);
         changed |= jk_meters_rescan(meters, now_ns);
         if (!changed)

@@ -42,11 +42,14 @@ static const struct {
         [JK_ZONE_DISK] = { { JK_ZONE_BATTERY, JK_ZONE_WALL }, 2, false },
         [JK_ZONE_NETWORK] = { { JK_ZONE_BATTERY, JK_ZONE_WALL }, 2, false },
         [JK_ZONE_BATTERY] = { { JK_ZONE_WALL }, 1, false },
-        [JK_ZONE_OTHER] = { { JK_ZONE_BATTERY, JK_ZONE_WALL, JK_ZONE_PSYS, JK_ZONE_PACKAGE,
+        [JK_ZONE_OTHER] = { { JK_ZONE_PACKAGE, JK_ZONE_PSYS, JK_ZONE_BATTERY, JK_ZONE_WALL,
                               JK_ZONE_OTHER },
                             5,
                             false },
 };
+
+/* Of the kind of a rail, but it lies where a disk does. */
+#define REST_NESTS_AS JK_ZONE_DISK
 
 const char *
 jk_zone_kind_name(enum jk_zone_kind kind)
@@ -88,6 +91,12 @@ jk_zone_same(const struct jk_zone *a, const struct jk_zone *b)
                same_number(a->max_w, b->max_w);
 }
 
+bool
+jk_zone_is_rest(const struct jk_zone *zone)
+{
+        return zone->kind == JK_ZONE_OTHER && strcmp(zone->name, JK_ZONE_REST_NAME) == 0;
+}
+
 int
 jk_zone_add(struct jk_zone_table *table, const struct jk_zone *zone)
 {
@@ -111,6 +120,8 @@ find_around(const struct jk_zone_table *table, size_t inner, enum jk_zone_kind k
                         continue;
                 if (kind == JK_ZONE_OTHER && i > inner)
                         break; /* the first of them has none around it */
+                if (jk_zone_is_rest(&table->zones[i]))
+                        continue;
                 if (kind == JK_ZONE_PACKAGE && same_package &&
                     (table->zones[i].package != zone->package || table->zones[i].die != zone->die))
                         continue;
@@ -125,11 +136,12 @@ jk_zone_link(struct jk_zone_table *table)
 {
         for (size_t i = 0; i < table->count; i++) {
                 struct jk_zone *zone = &table->zones[i];
+                enum jk_zone_kind as = jk_zone_is_rest(zone) ? REST_NESTS_AS : zone->kind;
 
                 zone->parent = -1;
-                for (size_t k = 0; k < nesting[zone->kind].count && zone->parent < 0; k++)
-                        zone->parent = find_around(table, i, nesting[zone->kind].around[k],
-                                                   nesting[zone->kind].same_package);
+                for (size_t k = 0; k < nesting[as].count && zone->parent < 0; k++)
+                        zone->parent = find_around(table, i, nesting[as].around[k],
+                                                   nesting[as].same_package);
         }
 }
 
