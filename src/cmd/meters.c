@@ -374,8 +374,8 @@ meters_json(const struct jk_meters *meters)
         for (size_t s = 0; s < n; s++)
                 json_array_append_new(
                         array,
-                        json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "meter", status[s].ops->name,
-                                  "summary", status[s].ops->summary, "state",
+                        json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "meter",
+                                  status[s].ops->name, "summary", status[s].ops->summary, "state",
                                   state_names[status[s].state], "zones",
                                   (json_int_t)status[s].n_zones, "failures",
                                   (json_int_t)status[s].failures, "offset_s",

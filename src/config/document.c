@@ -46,8 +46,9 @@ document_row(struct jk_text *text, const struct jk_config_row *row)
         char name[JK_CONFIG_NAME_SIZE], range[JK_CONFIG_RANGE_SIZE];
 
         jk_text_printf(text, "| `%s` | `--%s %s` | `%s` | %s | %s | %s |\n",
-                       jk_config_name(row, name), row->option, row->argument, jk_config_initial(row),
-                       jk_config_range(row, range), row->while_running ? "yes" : "", row->help);
+                       jk_config_name(row, name), row->option, row->argument,
+                       jk_config_initial(row), jk_config_range(row, range),
+                       row->while_running ? "yes" : "", row->help);
 }
 
 void

@@ -39,8 +39,8 @@ check_url(const char *value, struct jk_error *err)
         for (const char *c = value; *c; c++)
                 if ((unsigned char)*c <= ' ' || *c == 0x7f)
                         return jk_fail(err, EINVAL, "has a blank or control character in it");
-        if (strchr(value, '@') && strchr(value, '@') < strstr(value, "://") + 3 +
-                                          strcspn(strstr(value, "://") + 3, "/?"))
+        if (strchr(value, '@') &&
+            strchr(value, '@') < strstr(value, "://") + 3 + strcspn(strstr(value, "://") + 3, "/?"))
                 return jk_fail(err, EINVAL,
                                "holds a user's name; put USER:PASSWORD into the file that "
                                "credentials names");
@@ -279,7 +279,8 @@ const struct jk_config_row jk_config_rows[] = {
                 FIELD(wall_source),
                 .initial = "off",
                 .choices = wall_sources,
-                .help = "who knows the power of the whole machine, from outside; docs/wall.md tells "
+                .help = "who knows the power of the whole machine, from outside; docs/wall.md "
+                        "tells "
                         "what each needs; \"off\": nobody",
         },
         {
@@ -290,7 +291,8 @@ const struct jk_config_row jk_config_rows[] = {
                 .type = JK_CONFIG_STRING,
                 FIELD(wall_command),
                 .initial = "",
-                .help = "of the source program: a command of the shell that goes on printing watts, "
+                .help = "of the source program: a command of the shell that goes on printing "
+                        "watts, "
                         "or seconds since 1970 and watts, a line each",
         },
         {
@@ -322,7 +324,8 @@ const struct jk_config_row jk_config_rows[] = {
                 .type = JK_CONFIG_STRING,
                 FIELD(wall_path),
                 .initial = "",
-                .help = "where in the JSON that comes back the number stands: meters[0].power; empty: "
+                .help = "where in the JSON that comes back the number stands: meters[0].power; "
+                        "empty: "
                         "it is the number itself",
         },
         {

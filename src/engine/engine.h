@@ -18,8 +18,8 @@ struct jk_engine_options {
         const char *activity; /* "auto", "bpf", "proc"; NULL: auto */
         const char *model;    /* as jk_model_open() takes it; NULL: auto */
         bool counters;        /* use hardware counters where there are any */
-        const struct jk_reference_config *wall; /* a meter outside; NULL: none */
         struct jk_ledger_options ledger;
+        const struct jk_reference_config *wall; /* a meter outside; NULL: none */
 };
 
 #define JK_ENGINE_DEFAULTS                                                                         \

@@ -69,6 +69,8 @@ report_meters(const struct jk_engine *engine, struct jk_status *status)
                 report->state = meter_states[meters[i].state];
                 report->n_zones = meters[i].n_zones;
                 report->failures = meters[i].failures;
+                report->offset_s = meters[i].lag.offset_s;
+                report->offset_error_s = meters[i].lag.error_s;
                 snprintf(report->message, sizeof report->message, "%s", meters[i].error.message);
         }
 }

@@ -100,6 +100,7 @@ struct jk_meter_report {
         const char *state; /* static: "working", "absent", "failed", "unused" */
         size_t n_zones;
         uint64_t failures;
+        double offset_s, offset_error_s; /* how late its readings come; NaN: not known, or not */
         char message[512];
 };
 

@@ -180,8 +180,8 @@ take_values(struct jk_hold *hold, const struct jk_feed_value *values, size_t n, 
                         news->refused = values[i].said.value;
                 }
                 if (verdict == NEW) {
-                        double part_j = hold_value(hold, &values[i], power_w, cursor_ns, now_ns,
-                                                   news);
+                        double part_j =
+                                hold_value(hold, &values[i], power_w, cursor_ns, now_ns, news);
 
                         energy_j += part_j;
                         hold->owed_j -= part_j;

@@ -16,17 +16,17 @@ struct jk_hold {
         enum jk_reference_unit unit;
         int64_t interval_ns; /* how often values are to come */
 
-        double power_w;      /* what is held, while value_ns is not 0 */
-        int64_t value_ns;    /* when it came, monotonic; 0: nothing is held */
-        int64_t said_ns;     /* of what time the latest was, in realtime; 0: it did not say */
-        int64_t time_ns;     /* the same as monotonic, or when it came */
+        double power_w;        /* what is held, while value_ns is not 0 */
+        int64_t value_ns;      /* when it came, monotonic; 0: nothing is held */
+        int64_t said_ns;       /* of what time the latest was, in realtime; 0: it did not say */
+        int64_t time_ns;       /* the same as monotonic, or when it came */
         int64_t spacing_ns[2]; /* between the latest values; 0: not known */
-        int64_t until_ns;    /* energy is counted until then, monotonic; 0: not begun */
+        int64_t until_ns;      /* energy is counted until then, monotonic; 0: not begun */
         double carry;
 
-        double counter_j; /* of a counter: its latest value, */
+        double counter_j;   /* of a counter: its latest value, */
         int64_t counter_ns; /* when it moved; 0: no baseline, */
-        double owed_j; /* and what it counted more than was held */
+        double owed_j;      /* and what it counted more than was held */
 };
 
 /* The values of a tick, and what they say of the past. */

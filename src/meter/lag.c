@@ -16,9 +16,9 @@
 #define STEP_S       0.5
 #define STEPS        101 /* (OFFSET_MAX_S - OFFSET_MIN_S) / STEP_S + 1 */
 
-#define VALUES_MIN 20
-#define SPREAD_W   1.0  /* the least standard deviation of inside power, */
-#define SPREAD     0.02 /* and of its mean */
+#define VALUES_MIN      20
+#define SPREAD_W        1.0  /* the least standard deviation of inside power, */
+#define SPREAD          0.02 /* and of its mean */
 #define CORRELATION_MIN 0.6
 #define ERROR_MAX_S     2.0
 

@@ -20,8 +20,8 @@ enum jk_meter_state {
 struct jk_meter_status {
         const struct jk_meter_ops *ops;
         enum jk_meter_state state;
-        size_t n_zones;        /* in use */
-        uint64_t failures;     /* readings that failed, since start */
+        size_t n_zones;    /* in use */
+        uint64_t failures; /* readings that failed, since start */
         struct jk_meter_lag lag;
         struct jk_error error; /* why it is not working, or why zones are left out */
         const char *note;      /* what it says of its zones, or NULL; valid until it is read */

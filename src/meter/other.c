@@ -157,8 +157,8 @@ predict(struct jk_other *other, const struct jk_sample *sample, struct jk_zone_r
         double *ret_uncertainty_pct, struct jk_error *err)
 {
         double inside_w = other->inside_j / ((double)sample->elapsed_ns / 1e9), power_w;
-        double alone_s = (double)(sample->time.monotonic_ns - other->outside_ns) / 1e9 -
-                         NOT_ALONE_S;
+        double alone_s =
+                (double)(sample->time.monotonic_ns - other->outside_ns) / 1e9 - NOT_ALONE_S;
         struct jk_rest_fit fit;
 
         if (other->outside_ns == 0 || !jk_rest_fit(&other->rest, &fit))

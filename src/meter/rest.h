@@ -5,8 +5,8 @@
  *
  *     wall = base + k × inside,    so    rest = base + (k - 1) × inside
  *
- * with k from 1 to 1.6, as losses grow with what is drawn. Slow: what is known fades with a half-life
- * of ten minutes. Pure, but for its memory.
+ * with k from 1 to 1.6, as losses grow with what is drawn. Slow: what is known fades with a
+ * half-life of ten minutes. Pure, but for its memory.
  */
 #pragma once
 
@@ -29,6 +29,6 @@ struct jk_rest_fit {
 /* A value of so many seconds. */
 void jk_rest_add(struct jk_rest *rest, double inside_w, double wall_w, double seconds);
 
-/* False where too little is known. base_w is below 0 where wall is below what is inside of it, which
- * cannot be: the unit is wrong, or it is another machine's. */
+/* False where too little is known. base_w is below 0 where wall is below what is inside of it,
+ * which cannot be: the unit is wrong, or it is another machine's. */
 bool jk_rest_fit(const struct jk_rest *rest, struct jk_rest_fit *ret_fit);

@@ -36,7 +36,7 @@ struct jk_meters {
         struct jk_zone_table table;
         struct jk_meter_env env;
         struct jk_reference_config wall; /* env.wall, where there is one */
-        bool automatic;    /* "auto": what is modelled yields to what is measured */
+        bool automatic;                  /* "auto": what is modelled yields to what is measured */
         int64_t rescan_ns; /* when to look for new hardware, monotonic; 0: not set yet */
         bool warned;       /* that the interval is beyond the horizon */
 

@@ -127,8 +127,8 @@ tell_uncertainty(struct jk_meter *meter, double uncertainty_pct)
                 *told_pct = uncertainty_pct;
 }
 
-/* Why wall is not seen, if it ought to be: -EIO for all that passes by itself, as the feed is not to
- * be closed for it. */
+/* Why wall is not seen, if it ought to be: -EIO for all that passes by itself, as the feed is not
+ * to be closed for it. */
 static int
 complain(struct jk_meter *meter, const struct jk_hold_news *news, int64_t now_ns,
          struct jk_zone_reading *wall, struct jk_error *err)

@@ -18,11 +18,11 @@
 #include "base/clock.h"
 #include "reference/line.h"
 
-#define LINE_MAX_BYTES  256
-#define RUBBISH_MAX     10   /* so many lines in a row that say nothing: it is begun anew */
-#define SILENCE_FACTOR  20   /* intervals without a line, or */
-#define SILENCE_MIN_MS  60000 /* a minute: it hangs, and is begun anew */
-#define GOODBYE_MS      300  /* between SIGTERM and SIGKILL */
+#define LINE_MAX_BYTES 256
+#define RUBBISH_MAX    10    /* so many lines in a row that say nothing: it is begun anew */
+#define SILENCE_FACTOR 20    /* intervals without a line, or */
+#define SILENCE_MIN_MS 60000 /* a minute: it hangs, and is begun anew */
+#define GOODBYE_MS     300   /* between SIGTERM and SIGKILL */
 
 struct jk_reference {
         pid_t pid; /* and process group */

@@ -30,8 +30,8 @@ static const struct {
         double scale; /* in watts or joules */
         bool energy;
 } units[JK_REFERENCE_UNIT_MAX] = {
-        [JK_REFERENCE_W] = { "W", 1, false },      [JK_REFERENCE_MW] = { "mW", 1e-3, false },
-        [JK_REFERENCE_KW] = { "kW", 1e3, false },  [JK_REFERENCE_J] = { "J", 1, true },
+        [JK_REFERENCE_W] = { "W", 1, false },     [JK_REFERENCE_MW] = { "mW", 1e-3, false },
+        [JK_REFERENCE_KW] = { "kW", 1e3, false }, [JK_REFERENCE_J] = { "J", 1, true },
         [JK_REFERENCE_WH] = { "Wh", 3600, true }, [JK_REFERENCE_KWH] = { "kWh", 3.6e6, true },
 };
 

@@ -42,7 +42,7 @@ static const struct {
         [JK_ZONE_DISK] = { { JK_ZONE_BATTERY, JK_ZONE_WALL }, 2, false },
         [JK_ZONE_NETWORK] = { { JK_ZONE_BATTERY, JK_ZONE_WALL }, 2, false },
         [JK_ZONE_BATTERY] = { { JK_ZONE_WALL }, 1, false },
-        [JK_ZONE_OTHER] = { { JK_ZONE_PACKAGE, JK_ZONE_PSYS, JK_ZONE_BATTERY, JK_ZONE_WALL,
+        [JK_ZONE_OTHER] = { { JK_ZONE_BATTERY, JK_ZONE_WALL, JK_ZONE_PSYS, JK_ZONE_PACKAGE,
                               JK_ZONE_OTHER },
                             5,
                             false },
@@ -145,10 +145,31 @@ jk_zone_link(struct jk_zone_table *table)
         }
 }
 
+/* Something was seen that may feed, or contain, what a rail does. The zone around the rail alone
+ * does not tell: it may be wall, which is not seen just now, when the package is. */
+static bool
+rail_may_overlap(const struct jk_zone_table *table, const bool *seen)
+{
+        for (size_t i = 0; i < table->count; i++) {
+                enum jk_zone_kind kind = table->zones[i].kind;
+
+                if (seen[i] &&
+                    (kind == JK_ZONE_BATTERY || kind == JK_ZONE_WALL || kind == JK_ZONE_PSYS ||
+                     kind == JK_ZONE_PACKAGE || jk_zone_is_rest(&table->zones[i])))
+                        return true;
+        }
+
+        return false;
+}
+
 bool
 jk_zone_counts(const struct jk_zone_table *table, const bool *seen, size_t i)
 {
+        const struct jk_zone *zone = &table->zones[i];
+
         if (!seen[i])
+                return false;
+        if (zone->kind == JK_ZONE_OTHER && !jk_zone_is_rest(zone) && rail_may_overlap(table, seen))
                 return false;
 
         /* The tree is a few levels deep; the bound keeps a malformed one from looping. */

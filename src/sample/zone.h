@@ -80,12 +80,11 @@ bool jk_zone_is_rest(const struct jk_zone *zone);
 /* Set every parent from kind and package: core and uncore lie in the package of the same number;
  * package and dram in psys, if there is one; everything that is inside the box in battery or wall.
  * GPUs and disks lie in wall and battery, but not in psys, and so does the rest. What another zone
- * of kind OTHER contains is not known (a board's rail may feed the package, or be fed beside it), so
- * it is never added to anything that may overlap it: it lies in the first package (and so in what
- * lies around that), psys, battery or wall, whichever there is, else in the first zone of its kind.
- */
+ * of kind OTHER contains is not known (a board's rail may feed the package, or be fed beside it),
+ * so it is never added to anything that may overlap it: it lies in battery, wall, psys or the first
+ * package, whichever there is, else in the first zone of kind OTHER. */
 void jk_zone_link(struct jk_zone_table *table);
 
 /* Whether zone i counts towards the machine's total when only the zones with seen[] set were read:
- * it was seen, and nothing around it was. */
+ * it was seen, and nothing around it was, nor of a rail anything that may overlap it. */
 bool jk_zone_counts(const struct jk_zone_table *table, const bool *seen, size_t i);

@@ -197,6 +197,8 @@ write_meters(struct jk_json *json, const struct jk_status *status)
                 jk_json_string(json, "state", meter->state);
                 jk_json_u64(json, "zones", meter->n_zones);
                 jk_json_u64(json, "failures", meter->failures);
+                jk_json_double(json, "offset_seconds", meter->offset_s);
+                jk_json_double(json, "offset_error_seconds", meter->offset_error_s);
                 jk_json_string(json, "message", meter->message);
                 jk_json_close_object(json);
         }

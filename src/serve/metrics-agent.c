@@ -2,6 +2,7 @@
  *
  * Metrics of the agent about itself: its ticks, what it costs, its meters, its HTTP server.
  */
+#include <math.h>
 #include <string.h>
 
 #include "serve/metrics-rows.h"
@@ -109,6 +110,20 @@ jk_emit_meter_failures(struct jk_exposition *out)
                 jk_labels_clear(out);
                 jk_label(out, "meter", meter->name);
                 jk_sample_u64(out, meter->failures);
+        }
+}
+
+void
+jk_emit_meter_offset(struct jk_exposition *out)
+{
+        for (size_t i = 0; i < out->snapshot->status.n_meters; i++) {
+                const struct jk_meter_report *meter = &out->snapshot->status.meters[i];
+
+                if (isnan(meter->offset_s))
+                        continue;
+                jk_labels_clear(out);
+                jk_label(out, "meter", meter->name);
+                jk_sample_double(out, meter->offset_s);
         }
 }
 

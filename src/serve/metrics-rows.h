@@ -34,6 +34,7 @@ void jk_emit_self_cpu(struct jk_exposition *out);
 void jk_emit_self_resident(struct jk_exposition *out);
 void jk_emit_meter_working(struct jk_exposition *out);
 void jk_emit_meter_failures(struct jk_exposition *out);
+void jk_emit_meter_offset(struct jk_exposition *out);
 void jk_emit_http_durations(struct jk_exposition *out);
 void jk_emit_http_replies(struct jk_exposition *out);
 void jk_emit_http_cut(struct jk_exposition *out);

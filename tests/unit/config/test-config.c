@@ -544,7 +544,10 @@ values_are_compared_and_exchanged(void **state)
                                "metrics: {processes: 1, cgroups: 1}, "
                                "ledger: {ended-retention: 1s, ended-tasks: 1}, "
                                "record: {directory: /x, file-mb: 1, file-age: 1s, "
-                               "keep-mb: 1}}",
+                               "keep-mb: 1}, "
+                               "wall: {source: program, command: x, url: 'http://x', query: x, "
+                               "path: x, unit: kW, interval: 2s, offset: 2s, credentials: /x, "
+                               "certificate: /x}}",
                                &b, &err),
                          0);
         for (size_t i = 0; i < jk_config_n_rows; i++) {

@@ -260,9 +260,9 @@ told_w(struct world *w)
 static void
 set_reading(struct world *w, int zone, double power_w)
 {
-        w->sample.readings[zone] = (struct jk_zone_reading){
-                .energy_uj = llround(power_w * 1e6), .elapsed_ns = S, .flags = JK_READING_SEEN
-        };
+        w->sample.readings[zone] = (struct jk_zone_reading){ .energy_uj = llround(power_w * 1e6),
+                                                             .elapsed_ns = S,
+                                                             .flags = JK_READING_SEEN };
 }
 
 static int
@@ -329,7 +329,8 @@ without_variation_the_lag_is_not_known(void **state)
         for (int i = 0; i < 400; i++)
                 world_second(&w, 100 + noise(&w.seed, 0.5), true);
         assert_false(w.other.is_found);
-        assert_true(w.reading.flags & JK_READING_SEEN); /* what is left over is known all the same */
+        assert_true(w.reading.flags &
+                    JK_READING_SEEN); /* what is left over is known all the same */
         assert_true(fabs((double)w.reading.energy_uj / 1e6 - 80) < 2);
 }
 
