@@ -412,22 +412,28 @@ def powers(text):
 
 # ---- servers without a meter ----
 
-ESTIMATES = {"predict_by_threads": "by threads, measured shape (what the program does)",
-             "predict_straight": "by threads, straight line from idle to maximum",
-             "predict_by_tdp": "by TDP, measured shape"}
+ESTIMATES = {
+    ("predict_by_threads", "like"): "by threads (what the program does)",
+    ("predict_by_threads", "server"): "the same, only the server itself left out",
+    ("predict_by_threads", "cpu"): "the same, all servers with this CPU left out",
+    ("predict_straight", "like"): "by threads, straight line from idle to maximum",
+    ("predict_by_tdp", "like"): "by TDP",
+}
 
 
 def servers(place, bars):
-    """The leave-one-out errors that tools/cpu-table.py tells of the table that the program has."""
-    told = subprocess.run([sys.executable, "-B", SOURCE / "tools/cpu-table.py", "make", place.data],
-                          check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True).stderr
-    found = {name: (servers, mean, median) for name, servers, mean, median in re.findall(
-        r"^(\w+): (\d+) servers .*leave one out: mean ([\d.]+) %, median ([\d.]+) %", told, re.MULTILINE)}
-    bars.add("servers without a meter, family known", float(found["predict_by_threads"][1]), 12, "%")
-    ours, *others = ((float(found[name][1]), title) for name, title in ESTIMATES.items())
-    bars.stand("servers without a meter", "%", ours[0], {False: min(others)})
+    """The errors that tools/cpu-models.py tells of the models that the program has."""
+    folder = place.scratch / "models"
+    folder.mkdir()
+    told = subprocess.run([sys.executable, "-B", SOURCE / "tools/cpu-models.py", "make", place.data, folder],
+                          check=True, stderr=subprocess.PIPE, text=True).stderr
+    found = {(name, left_out): (servers, mean, median) for name, left_out, servers, mean, median in re.findall(
+        r"^(\w+), (\w+) left out: (\d+) servers .*mean ([\d.]+) %, median ([\d.]+) %", told, re.MULTILINE)}
+    bars.add("servers without a meter, family known", float(found["predict_by_threads", "like"][1]), 12, "%")
+    (ours, _), *others = ((float(found[key][1]), title) for key, title in ESTIMATES.items() if key[1] == "like")
+    bars.stand("servers without a meter", "%", ours, {False: min(others)})
     return table(("method", "servers", "mean error, %", "median, %"),
-                 [[title, *found[name]] for name, title in ESTIMATES.items()])
+                 [[title, *found[key]] for key, title in ESTIMATES.items()])
 
 
 # ---- two identical programs, as others divide them ----

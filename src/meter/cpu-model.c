@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 
 const struct jk_cpu_row jk_cpu_rows[] = {
-#include "cpu-table.inc"
+#include "cpu-models.inc"
 };
 const size_t jk_cpu_n_rows = JK_COUNT(jk_cpu_rows);
 
@@ -22,8 +22,8 @@ const size_t jk_cpu_n_rows = JK_COUNT(jk_cpu_rows);
 #define AMD   "AuthenticAMD"
 
 /* Families and models, as in the kernel's arch/x86/include/asm/intel-family.h and AMD's revision
- * guides. The first row that fits counts. Client parts of Skylake and later go to coffeelake: of
- * the others there are only servers in the table. */
+ * guides. The first row that fits counts. Parts with the client's core and uncore have rows of
+ * their own, also where they are sold as a Xeon for one socket. */
 static const struct {
         const char *vendor;
         int family, model_first, model_last;
@@ -39,24 +39,24 @@ static const struct {
         { INTEL, 6, 37, 37, 0, NULL, "nehalem" },
         { INTEL, 6, 44, 44, 0, NULL, "nehalem" },
         { INTEL, 6, 46, 47, 0, NULL, "nehalem" },
-        { INTEL, 6, 42, 42, 0, NULL, "sandybridge" },
+        { INTEL, 6, 42, 42, 0, NULL, "sandybridge-client" },
         { INTEL, 6, 45, 45, 0, NULL, "sandybridge" },
-        { INTEL, 6, 58, 58, 0, NULL, "ivybridge" },
+        { INTEL, 6, 58, 58, 0, NULL, "ivybridge-client" },
         { INTEL, 6, 62, 62, 0, NULL, "ivybridge" },
-        { INTEL, 6, 60, 60, 0, NULL, "haswell" },
+        { INTEL, 6, 60, 60, 0, NULL, "haswell-client" },
         { INTEL, 6, 63, 63, 0, NULL, "haswell" },
-        { INTEL, 6, 69, 70, 0, NULL, "haswell" },
-        { INTEL, 6, 61, 61, 0, NULL, "broadwell" },
-        { INTEL, 6, 71, 71, 0, NULL, "broadwell" },
+        { INTEL, 6, 69, 70, 0, NULL, "haswell-client" },
+        { INTEL, 6, 61, 61, 0, NULL, "haswell-client" },
+        { INTEL, 6, 71, 71, 0, NULL, "haswell-client" },
         { INTEL, 6, 79, 79, 0, NULL, "broadwell" },
         { INTEL, 6, 86, 86, 0, NULL, "broadwell" },
         { INTEL, 6, 85, 85, 5, NULL, "cascadelake" },
         { INTEL, 6, 85, 85, 0, NULL, "skylake" },
-        { INTEL, 6, 78, 78, 0, NULL, "coffeelake" },
-        { INTEL, 6, 94, 94, 0, NULL, "coffeelake" },
-        { INTEL, 6, 142, 142, 0, NULL, "coffeelake" },
-        { INTEL, 6, 158, 158, 0, NULL, "coffeelake" },
-        { INTEL, 6, 165, 167, 0, NULL, "coffeelake" },
+        { INTEL, 6, 78, 78, 0, NULL, "skylake-client" },
+        { INTEL, 6, 94, 94, 0, NULL, "skylake-client" },
+        { INTEL, 6, 142, 142, 0, NULL, "skylake-client" },
+        { INTEL, 6, 158, 158, 0, NULL, "skylake-client" },
+        { INTEL, 6, 165, 167, 0, NULL, "skylake-client" },
         { INTEL, 6, 106, 106, 0, NULL, "icelake" },
         { INTEL, 6, 108, 108, 0, NULL, "icelake" },
         { INTEL, 6, 143, 143, 0, NULL, "sapphirerapids" },
@@ -121,7 +121,7 @@ jk_cpu_threads_each(const struct jk_cpu_row *row, const struct jk_cpu_identity *
 double
 jk_cpu_power_w(const struct jk_cpu_row *row, double utilisation)
 {
-        double position, part;
+        double position;
         int level;
 
         if (isnan(utilisation))
@@ -130,10 +130,10 @@ jk_cpu_power_w(const struct jk_cpu_row *row, double utilisation)
         position = fmin(fmax(utilisation, 0), 1) * (JK_CPU_LEVELS - 1);
         level = (int)position;
         if (level == JK_CPU_LEVELS - 1)
-                return row->max_w;
+                return jk_cpu_max_w(row);
 
-        part = row->shape[level] + (row->shape[level + 1] - row->shape[level]) * (position - level);
-        return row->idle_w + (row->max_w - row->idle_w) * part;
+        return row->power_w[level] +
+               (row->power_w[level + 1] - row->power_w[level]) * (position - level);
 }
 
 /* ---- proc/cpuinfo ---- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a CPU of some architecture draws, for the estimate: the table made by tools/cpu-table.py,
- * and which of its rows a machine's proc/cpuinfo names. See docs/estimate.md for where the figures
- * come from and how far off they are.
+ * What a CPU of some architecture draws, for the estimate: the curves of data/models,
+ * made by tools/cpu-models.py, and which of them a machine's proc/cpuinfo names. See
+ * docs/estimate.md for where the figures come from and how far off they are.
  */
 #pragma once
 
@@ -17,13 +17,22 @@
 struct jk_cpu_row {
         const char
                 *name; /* "skylake"; "intel-other", "amd-other" and "other" for what is unknown */
-        double idle_w; /* per hardware thread */
-        double max_w;
         int threads_per_core;
-        int servers; /* it was made from; 0: from cloud coefficients, or from other rows */
         double uncertainty_pct;
-        double shape[JK_CPU_LEVELS]; /* from 0 at idle to 1 at maximum, never falling */
+        double power_w[JK_CPU_LEVELS]; /* of a hardware thread, never falling */
 };
+
+static inline double
+jk_cpu_idle_w(const struct jk_cpu_row *row)
+{
+        return row->power_w[0];
+}
+
+static inline double
+jk_cpu_max_w(const struct jk_cpu_row *row)
+{
+        return row->power_w[JK_CPU_LEVELS - 1];
+}
 
 extern const struct jk_cpu_row jk_cpu_rows[];
 extern const size_t jk_cpu_n_rows;

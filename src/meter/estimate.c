@@ -127,14 +127,15 @@ describe_by_table(struct jk_meter *meter, const struct jk_cpu_identity *identity
                         .parent = -1,
                         .package = package,
                         .uncertainty_pct = meter->row->uncertainty_pct,
-                        .idle_w = meter->row->idle_w * threads,
+                        .idle_w = jk_cpu_idle_w(meter->row) * threads,
                         .limit_w = NAN,
                         .max_w = NAN,
                 };
                 snprintf(zone->name, sizeof zone->name, "package-%d", package);
                 snprintf(zone->path, sizeof zone->path,
-                         "proc/stat and the table's row %s: %.2f to %.2f W per thread, %d CPUs",
-                         meter->row->name, meter->row->idle_w, meter->row->max_w, identity->n_cpus);
+                         "proc/stat and the model %s: %.2f to %.2f W per thread, %d CPUs",
+                         meter->row->name, jk_cpu_idle_w(meter->row), jk_cpu_max_w(meter->row),
+                         identity->n_cpus);
         }
 }
 
@@ -255,7 +256,7 @@ by_table(const struct jk_meter *meter, struct estimated *estimated, const struct
          int64_t elapsed_ns)
 {
         double threads = load->n_cpus * meter->threads_each;
-        struct estimate estimate = { NAN, meter->row->idle_w * threads,
+        struct estimate estimate = { NAN, jk_cpu_idle_w(meter->row) * threads,
                                      meter->row->uncertainty_pct };
 
         if (load->total_ns > 0)
@@ -486,7 +487,7 @@ estimate_close(struct jk_meter *meter)
 
 const struct jk_meter_ops jk_meter_estimate = {
         .name = "estimate",
-        .summary = "package power by model files, or by a table of CPU architectures and "
+        .summary = "package power by model files, or by the CPU's family and "
                    "utilisation; wide error bars",
         .estimates = true,
         .open = estimate_open,

@@ -123,6 +123,7 @@ static const struct jk_field cpu_fields[] = {
         { "sockets", JK_FIELD_WHOLE, CPU(sockets), WITHIN(1, 1024) },
         { "cores", JK_FIELD_WHOLE, CPU(cores), WITHIN(1, 65536) },
         { "threads", JK_FIELD_WHOLE, CPU(threads), WITHIN(1, 65536) },
+        { "threads_per_core", JK_FIELD_WHOLE, CPU(threads_per_core), WITHIN(1, 64) },
         { "base_mhz", JK_FIELD_REAL, CPU(base_mhz), WITHIN(1, 100000) },
 };
 

@@ -53,11 +53,12 @@ struct jk_model_feature {
 /* What it was made on, or for. Texts are empty, numbers -1 and NaN where they are not told. */
 struct jk_model_cpu {
         char vendor[16];       /* as in proc/cpuinfo: "GenuineIntel" */
-        char architecture[24]; /* a row's name of the table of CPUs: "skylake" (cpu-model.h) */
+        char architecture[24]; /* a family of data/models: "skylake" (cpu-model.h) */
         char name[80];
         int family, model, stepping;
         int implementer, part;       /* ARM */
         int sockets, cores, threads; /* of the machine */
+        int threads_per_core;
         double base_mhz;
 };
 
