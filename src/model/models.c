@@ -12,10 +12,11 @@
 
 const struct jk_model_ops *const jk_model_list[] = {
         &jk_model_adaptive,
-        &jk_model_plugin,
         &jk_model_share,
         &jk_model_events,
         &jk_model_smartwatts,
+        &jk_model_plugin,
+        &jk_model_program,
         NULL,
 };
 
