@@ -8,6 +8,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "cmd/command.h"
+#include "cmd/import-live.h"
 #include "config/config.h"
 #include "engine/engine.h"
 #include "import/hwpc.h"
@@ -19,8 +20,9 @@
 
 struct import_options {
         const char *mapping, *format, *output;
-        char separator;  /* 0: the mapping's, or a comma */
-        int64_t join_ns; /* 0: the mapping's, or not at all */
+        const char *listen; /* NULL: read files */
+        char separator;     /* 0: the mapping's, or a comma */
+        int64_t join_ns;    /* 0: the mapping's, or not at all */
         bool skip_bad;
 };
 
@@ -34,6 +36,8 @@ static const struct jk_option options[] = {
         { 's', "separator", "CHAR", "what stands between two fields, if not what is usual" },
         { 'j', "join", "TIME",
           "take rows of other files that are at most so far from one of the first for its time's" },
+        { 'l', "listen", "ADDR:PORT",
+          "record what a sensor sends there until a signal, in place of files (hwpc)" },
         { 0, "skip-bad", NULL, "leave out rows and values that cannot be, and count them" },
 };
 
@@ -76,6 +80,9 @@ set_option(const struct jk_option *option, const char *value, void *data)
                 return set_separator(given, value);
         case 'j':
                 return set_join(given, value);
+        case 'l':
+                given->listen = value;
+                return 0;
         default:
                 given->skip_bad = true;
                 return 0;
@@ -207,11 +214,12 @@ read_hwpc(struct import *import, struct jk_error *err)
 static const struct format {
         const char *name;
         bool mapped; /* by a mapping */
+        bool sent;   /* by a sensor, too */
         int (*read)(struct import *import, struct jk_error *err);
 } formats[] = {
-        { "csv", true, read_tables },
-        { "perf-stat", false, read_perf_stats },
-        { "hwpc", false, read_hwpc },
+        { "csv", true, false, read_tables },
+        { "perf-stat", false, false, read_perf_stats },
+        { "hwpc", false, true, read_hwpc },
 };
 
 /* ---- writing ---- */
@@ -311,6 +319,42 @@ check(const struct jk_command *command, const struct import_options *given,
 }
 
 static int
+check_source(const struct jk_command *command, const struct import_options *given,
+             const struct format *format, char *const *paths)
+{
+        if (!given->listen && !paths[0])
+                return jk_usage_error(command, "name the files to import, or - for standard input");
+        if (!given->listen)
+                return 0;
+        if (!format->sent)
+                return jk_usage_error(command,
+                                      "--listen: nothing sends the format %s; give "
+                                      "--format hwpc",
+                                      format->name);
+        if (paths[0])
+                return jk_usage_error(command, "--listen reads no files: %s", paths[0]);
+        if (given->join_ns)
+                return jk_usage_error(command, "--join is for files; --listen joins reports of the "
+                                               "same time");
+        return 0;
+}
+
+static int
+import_files(struct import *import, const struct format *format, struct jk_error *err)
+{
+        int r = format->read(import, err);
+
+        return r < 0 ? r : write_recording(import, err);
+}
+
+static int
+import_live(struct import *import, struct jk_error *err)
+{
+        describe(import);
+        return jk_import_live(import->given->listen, import->given->output, &import->about, err);
+}
+
+static int
 import_main(const struct jk_command *command, int argc, char *argv[])
 {
         struct import_options given = { 0 };
@@ -325,16 +369,14 @@ import_main(const struct jk_command *command, int argc, char *argv[])
                 return -1 - first;
         format = find_format(given.format);
         r = check(command, &given, format);
+        if (r == 0)
+                r = check_source(command, &given, format, argv + first);
         if (r != 0)
                 return r;
-        if (!argv[first])
-                return jk_usage_error(command, "name the files to import, or - for standard input");
 
         import.paths = argv + first;
         import.seen.skip_bad = given.skip_bad;
-        r = format->read(&import, &err);
-        if (r == 0)
-                r = write_recording(&import, &err);
+        r = given.listen ? import_live(&import, &err) : import_files(&import, format, &err);
         jk_observations_free(&import.seen);
         if (r == 0)
                 return JK_EXIT_OK;
@@ -344,13 +386,13 @@ import_main(const struct jk_command *command, int argc, char *argv[])
 
 const struct jk_command jk_command_import = {
         .name = "import",
-        .arguments = "-o FILE [OPTION…] FILE…",
+        .arguments = "-o FILE [OPTION…] FILE… | --listen ADDR:PORT",
         .summary = "other programs' measurements as a recording, for replay",
         .main = import_main,
         .details = "Several files are joined by their times. What is compressed comes by standard\n"
                    "input: zcat FILE.gz | joulekeeper import … -\n"
                    "\n"
                    "exit status:\n"
-                   "  0  imported, but for what --skip-bad left out\n"
+                   "  0  imported, but for what --skip-bad or --listen left out\n"
                    "  1  something is refused and no recording is left, or it cannot be written\n",
 };

@@ -4,12 +4,9 @@
  * smartwatts-formula makes them, with options of the same names.
  */
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
@@ -17,8 +14,8 @@
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/power-print.h"
+#include "cmd/sensors.h"
 #include "hwpc/reader.h"
-#include "serve/listen.h"
 
 enum { COMPLAINTS_MAX = 3 }; /* of a kind, that are printed; the others are counted */
 
@@ -174,8 +171,7 @@ struct run {
         struct jk_power_printer printer;
         uint64_t complaints[JK_SMARTWATTS_PROBLEM_MAX];
         uint64_t refused;
-        int stop_fd; /* or -1 */
-        int port;    /* that sensors may connect to; or 0 */
+        struct jk_sensors sensors; /* whose reader is the one above, if it listens */
         bool is_live;
 };
 
@@ -227,30 +223,14 @@ ends_with(const char *string, const char *end)
         return length >= end_length && strcmp(string + length - end_length, end) == 0;
 }
 
-/* The signals that end it. */
 static int
-open_signals(struct run *run, struct jk_error *err)
+open_sensors(struct run *run, struct jk_error *err)
 {
-        sigset_t ours;
+        int r = jk_sensors_open(run->settings->listen, &run->names, &run->sensors, err);
 
-        sigemptyset(&ours);
-        sigaddset(&ours, SIGINT);
-        sigaddset(&ours, SIGTERM);
-        sigprocmask(SIG_BLOCK, &ours, NULL);
-        run->stop_fd = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
-        return run->stop_fd < 0 ? jk_fail(err, errno, "signalfd: %m") : 0;
-}
-
-static int
-open_socket(struct run *run, struct jk_error *err)
-{
-        int fd = -1, r = open_signals(run, err);
-
-        if (r == 0)
-                r = jk_listen_open(run->settings->listen, &fd, &run->port, err);
-        if (r < 0)
-                return r;
-        return jk_hwpc_tcp_open(fd, run->stop_fd, &run->names, &run->reader, err);
+        run->reader = run->sensors.reader;
+        run->sensors.reader = NULL;
+        return r;
 }
 
 static int
@@ -258,7 +238,7 @@ open_reader(struct run *run, char *const *paths, size_t n, struct jk_error *err)
 {
         run->is_live = run->settings->listen || strcmp(paths[0], "-") == 0;
         if (run->settings->listen)
-                return open_socket(run, err);
+                return open_sensors(run, err);
         if (ends_with(paths[0], ".csv"))
                 return jk_hwpc_csv_open((const char *const *)paths, n, &run->names, &run->reader,
                                         err);
@@ -321,8 +301,7 @@ close_run(struct run *run)
         jk_hwpc_report_free(&run->report);
         jk_hwpc_names_free(&run->names);
         close_output(run, NULL);
-        if (run->stop_fd >= 0)
-                close(run->stop_fd);
+        jk_sensors_close(&run->sensors);
 }
 
 static int
@@ -330,9 +309,8 @@ take_all(struct run *run, struct jk_error *err)
 {
         int r;
 
-        if (run->port)
-                fprintf(stderr, "joulekeeper smartwatts: waiting for sensors at port %d\n",
-                        run->port);
+        if (run->settings->listen)
+                jk_sensors_tell(&run->sensors, "smartwatts");
         jk_power_print_titles(&run->printer);
         while ((r = jk_hwpc_read(run->reader, &run->report, err)) != 0) {
                 if (r == -EBADMSG) {
@@ -357,7 +335,7 @@ static int
 run_all(const struct settings *settings, char *const *paths, size_t n)
 {
         __attribute__((cleanup(close_run))) struct run run = { .settings = settings,
-                                                               .stop_fd = -1 };
+                                                               .sensors.stop_fd = -1 };
         struct jk_error err = { "" };
         int r = open_run(&run, paths, n, &err);
 

@@ -15,7 +15,8 @@ struct entry {
         uint64_t count, enabled_ns, running_ns;
         uint32_t task; /* JK_NO_TASK: of the target "all" */
         uint32_t group, event, socket, cpu;
-        uint32_t report, order;
+        uint32_t report;
+        uint64_t order;
 };
 
 /* What a counter said last: of a task, a group and a CPU. */
@@ -39,10 +40,14 @@ struct jk_hwpc_import {
 
         struct entry *entries;
         size_t n_entries, entries_capacity;
+        uint64_t n_taken; /* of all parts */
         uint32_t n_sockets;
         struct jk_map cpus; /* that clocks are read on */
 
-        /* while it is finished */
+        /* while it, or a part of it, is finished */
+        size_t n_due; /* entries of the part */
+        bool has_begun;
+        int64_t until_ns; /* of the latest part */
         bool is_cumulative;
         int64_t interval_ns;      /* between the first two reports of the machine; 0: only one */
         struct jk_map by_counter; /* hash -> counter */
@@ -57,9 +62,9 @@ struct jk_hwpc_import {
         double clocks[CLOCKS], clock_ns;
 };
 
-/* Bring what was taken in order of time, and its times to those since the report before: 0 or
- * -ENOMEM. */
-int jk_hwpc_settle_times(struct jk_hwpc_import *import);
+/* Bring what was taken up to this time in order, n_due entries, and its times to those since the
+ * report before: 0 or -ENOMEM. */
+int jk_hwpc_settle_times(struct jk_hwpc_import *import, int64_t until_ns);
 
 /* What is counted at this time spans; 0: the time since the report before, if there is one. */
 int64_t jk_hwpc_span_at(const struct jk_hwpc_import *import, int64_t time_ns);

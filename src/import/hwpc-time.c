@@ -36,7 +36,7 @@ row_length(const struct jk_hwpc_import *import, size_t first)
         const struct entry *entry = &import->entries[first];
         size_t i = first + 1;
 
-        while (i < import->n_entries && import->entries[i].report == entry->report &&
+        while (i < import->n_due && import->entries[i].report == entry->report &&
                import->entries[i].group == entry->group &&
                import->entries[i].socket == entry->socket && import->entries[i].cpu == entry->cpu)
                 i++;
@@ -82,7 +82,7 @@ find_meaning(struct jk_hwpc_import *import)
 {
         double each = 0, cumulative = 0;
 
-        for (size_t i = 0; i < import->n_entries; i += row_length(import, i)) {
+        for (size_t i = 0; i < import->n_due; i += row_length(import, i)) {
                 const struct entry *entry = &import->entries[i];
                 struct counter *counter;
                 int64_t wall_ns;
@@ -163,16 +163,22 @@ settle_row(struct jk_hwpc_import *import, struct entry *row, size_t n)
         return 0;
 }
 
+/* What the times mean is found by the first part, and holds for the others. */
 int
-jk_hwpc_settle_times(struct jk_hwpc_import *import)
+jk_hwpc_settle_times(struct jk_hwpc_import *import, int64_t until_ns)
 {
-        int r;
+        int r = 0;
 
         if (import->n_entries > 1)
                 qsort(import->entries, import->n_entries, sizeof *import->entries, compare);
-        r = find_meaning(import);
+        import->n_due = import->n_spans = 0;
+        while (import->n_due < import->n_entries &&
+               import->entries[import->n_due].time_ns <= until_ns)
+                import->n_due++;
+        if (!import->has_begun)
+                r = find_meaning(import);
 
-        for (size_t i = 0, n; r == 0 && i < import->n_entries; i += n) {
+        for (size_t i = 0, n; r == 0 && i < import->n_due; i += n) {
                 n = row_length(import, i);
                 r = settle_row(import, &import->entries[i], n);
         }

@@ -163,7 +163,7 @@ take_row(struct jk_hwpc_import *import, const struct jk_hwpc_row *row, uint32_t 
                         return no_memory(err);
                 entry.event = value->event;
                 entry.count = value->count;
-                entry.order = (uint32_t)import->n_entries;
+                entry.order = import->n_taken++;
                 import->entries[import->n_entries++] = entry;
         }
         if (row->socket >= import->n_sockets)
@@ -188,6 +188,44 @@ take_report(struct jk_hwpc_import *import, struct jk_error *err)
         for (size_t i = 0; r == 0 && i < report->n_rows; i++)
                 r = take_row(import, &report->rows[i], task, err);
         return r;
+}
+
+/* A report of a time that was made already. */
+static int
+check_time(const struct jk_hwpc_import *import, struct jk_error *err)
+{
+        int64_t until_ms = import->until_ns / JK_NS_PER_MS;
+        int64_t time_ms = import->report.timestamp_ms;
+
+        if (!import->has_begun || time_ms > until_ms)
+                return 0;
+        return jk_fail(err, EINVAL,
+                       "HWPC report:%u: target '%.200s': it is of a time that was done, by %.3f s",
+                       import->n_reports + 1, import->report.target.data,
+                       (double)(until_ms - time_ms) / 1e3);
+}
+
+int
+jk_hwpc_import_next(struct jk_hwpc_import *import, struct jk_hwpc_reader *reader,
+                    int64_t *ret_time_ns, struct jk_error *err)
+{
+        int r = jk_hwpc_read(reader, &import->report, err);
+
+        if (r <= 0)
+                return r;
+        r = check_time(import, err);
+        if (r == 0)
+                r = take_report(import, err);
+        if (r < 0)
+                return r;
+        *ret_time_ns = import->report.timestamp_ms * JK_NS_PER_MS;
+        return 1;
+}
+
+size_t
+jk_hwpc_import_waiting(const struct jk_hwpc_import *import)
+{
+        return import->n_entries;
 }
 
 int
@@ -410,18 +448,31 @@ take_entry(struct jk_hwpc_import *import, const struct entry *entry, struct jk_e
                                          : take_of_task(import, entry, err);
 }
 
+/* What is due is taken away. */
+static void
+drop_due(struct jk_hwpc_import *import)
+{
+        import->n_entries -= import->n_due;
+        memmove(import->entries, import->entries + import->n_due,
+                import->n_entries * sizeof *import->entries);
+        import->n_due = 0;
+}
+
 int
-jk_hwpc_import_finish(struct jk_hwpc_import *import, struct jk_error *err)
+jk_hwpc_import_until(struct jk_hwpc_import *import, int64_t until_ns, struct jk_error *err)
 {
         int r = 0;
 
-        if (jk_hwpc_settle_times(import) < 0 || add_streams(import) < 0)
+        if (jk_hwpc_settle_times(import, until_ns) < 0 ||
+            (!import->has_begun && add_streams(import) < 0))
                 return no_memory(err);
-        for (size_t i = 0; r == 0 && i < import->n_entries; i++) {
+        import->has_begun = true;
+        import->until_ns = until_ns;
+        for (size_t i = 0; r == 0 && i < import->n_due; i++) {
                 struct entry *entry = &import->entries[i];
 
                 r = take_entry(import, entry, err);
-                if (r == 0 && (i + 1 == import->n_entries || entry[1].time_ns != entry->time_ns)) {
+                if (r == 0 && (i + 1 == import->n_due || entry[1].time_ns != entry->time_ns)) {
                         struct entry machine = *entry;
 
                         machine.task = JK_NO_TASK;
@@ -430,5 +481,12 @@ jk_hwpc_import_finish(struct jk_hwpc_import *import, struct jk_error *err)
                 }
         }
         import->seen->cpus = (unsigned int)import->cpus.count;
+        drop_due(import);
         return r;
+}
+
+int
+jk_hwpc_import_finish(struct jk_hwpc_import *import, struct jk_error *err)
+{
+        return jk_hwpc_import_until(import, INT64_MAX, err);
 }

@@ -30,7 +30,8 @@ struct ticker {
 
         int64_t start_ns, before_ns; /* of the first tick, and of the latest; -1: none */
         int64_t *spans_ns;           /* by stream: what its values span now */
-        int64_t energy_uj;           /* of all ticks */
+        size_t spans_capacity;
+        int64_t energy_uj; /* of all ticks */
 
         struct jk_map by_counter; /* series and task -> counter */
         struct counter *counters;
@@ -39,10 +40,12 @@ struct ticker {
         /* the tick that is being filled */
         int64_t now_ns, covered_ns; /* the longest span of what is in it */
         struct jk_zone_reading readings[JK_ZONES_MAX];
-        struct doing *doing;  /* by task */
+        struct doing *doing; /* by task */
+        size_t doing_capacity;
         double *event_counts; /* by task and event */
+        size_t event_counts_capacity;
         uint32_t *listed;
-        size_t n_listed;
+        size_t n_listed, listed_capacity;
         bool has_tasks;
         double machine_ns, states[JK_FEATURE_STATES]; /* NaN: not seen */
         int64_t cpu_span_ns;

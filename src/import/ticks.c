@@ -290,24 +290,43 @@ convert_tick(struct ticker *ticker, const struct jk_observation *items, size_t n
         return r < 0 ? r : jk_ticker_emit(ticker);
 }
 
+/* Room for all streams, tasks and events that there are by now. */
 static int
 prepare(struct ticker *ticker)
 {
         const struct jk_observations *seen = ticker->seen;
+        size_t n_counts = seen->n_tasks * seen->events.count;
 
-        ticker->spans_ns = calloc(seen->n_streams + 1, sizeof *ticker->spans_ns);
-        ticker->doing = calloc(seen->n_tasks + 1, sizeof *ticker->doing);
-        ticker->listed = calloc(seen->n_tasks + 1, sizeof *ticker->listed);
-        ticker->event_counts =
-                calloc(seen->n_tasks * seen->events.count + 1, sizeof *ticker->event_counts);
-        if (!ticker->spans_ns || !ticker->doing || !ticker->listed || !ticker->event_counts)
+        if (jk_array_grow(&ticker->spans_ns, &ticker->spans_capacity, seen->n_streams + 1) < 0 ||
+            jk_array_grow(&ticker->doing, &ticker->doing_capacity, seen->n_tasks + 1) < 0 ||
+            jk_array_grow(&ticker->listed, &ticker->listed_capacity, seen->n_tasks + 1) < 0 ||
+            jk_array_grow(&ticker->event_counts, &ticker->event_counts_capacity, n_counts + 1) < 0)
                 return jk_fail(ticker->err, ENOMEM, "out of memory");
         return 0;
 }
 
-static void
-release(struct ticker *ticker)
+int
+jk_ticks_open(struct jk_observations *seen,
+              void (*take)(void *data, const struct jk_sample *sample), void *data,
+              struct ticker **ret_ticker, struct jk_error *err)
 {
+        struct ticker *ticker = calloc(1, sizeof *ticker);
+
+        if (!ticker)
+                return jk_fail(err, ENOMEM, "out of memory");
+        ticker->seen = seen;
+        ticker->take = take;
+        ticker->data = data;
+        ticker->before_ns = -1;
+        *ret_ticker = ticker;
+        return 0;
+}
+
+void
+jk_ticks_close(struct ticker *ticker)
+{
+        if (!ticker)
+                return;
         jk_sample_free(&ticker->sample);
         free(ticker->spans_ns);
         free(ticker->doing);
@@ -315,6 +334,26 @@ release(struct ticker *ticker)
         free(ticker->event_counts);
         free(ticker->counters);
         jk_map_free(&ticker->by_counter);
+        free(ticker);
+}
+
+int
+jk_ticks_feed(struct ticker *ticker, struct jk_error *err)
+{
+        struct jk_observations *seen = ticker->seen;
+        struct jk_error unused = { "" };
+        int r;
+
+        ticker->err = err ? err : &unused;
+        r = prepare(ticker);
+        for (size_t i = 0, n; r == 0 && i < seen->n_items; i += n) {
+                for (n = 1;
+                     i + n < seen->n_items && seen->items[i + n].time_ns == seen->items[i].time_ns;)
+                        n++;
+                r = convert_tick(ticker, &seen->items[i], n);
+        }
+        seen->n_items = 0;
+        return r;
 }
 
 int
@@ -322,22 +361,12 @@ jk_ticks_convert(struct jk_observations *seen,
                  void (*take)(void *data, const struct jk_sample *sample), void *data,
                  struct jk_error *err)
 {
-        struct jk_error unused = { "" };
-        struct ticker ticker = {
-                .seen = seen,
-                .take = take,
-                .data = data,
-                .err = err ? err : &unused,
-                .before_ns = -1,
-        };
-        int r = prepare(&ticker);
+        struct ticker *ticker;
+        int r = jk_ticks_open(seen, take, data, &ticker, err);
 
-        for (size_t i = 0, n; r == 0 && i < seen->n_items; i += n) {
-                for (n = 1;
-                     i + n < seen->n_items && seen->items[i + n].time_ns == seen->items[i].time_ns;)
-                        n++;
-                r = convert_tick(&ticker, &seen->items[i], n);
-        }
-        release(&ticker);
+        if (r < 0)
+                return r;
+        r = jk_ticks_feed(ticker, err);
+        jk_ticks_close(ticker);
         return r;
 }

@@ -49,6 +49,15 @@ check_sample(void *data, const struct jk_sample *sample)
                 PROMISE(sample->tasks[i].cpu_ns <= JK_RECORDED_MAX);
 }
 
+static inline void
+free_checked(struct checked *checked)
+{
+        jk_encoder_free(checked->encoder);
+        jk_decoder_free(checked->decoder);
+        jk_sample_free(&checked->decoded);
+        jk_text_free(&checked->text);
+}
+
 /* Convert what was read, whatever it is. */
 static inline void
 check_ticks(struct jk_observations *seen)
@@ -62,8 +71,5 @@ check_ticks(struct jk_observations *seen)
         PROMISE(jk_ticks_interval_ns(seen) > 0);
         if (jk_ticks_convert(seen, check_sample, &checked, &err) < 0)
                 PROMISE(err.message[0] != '\0');
-        jk_encoder_free(checked.encoder);
-        jk_decoder_free(checked.decoder);
-        jk_sample_free(&checked.decoded);
-        jk_text_free(&checked.text);
+        free_checked(&checked);
 }
