@@ -14,13 +14,13 @@ import sys
 lowest_w = {}
 
 
-def answer_for(zone, weights):
+def answer_for(zone):
     """What is left out (here the uncertainty, for one) is as the model `share` has it."""
     if "energy_uj" not in zone:  # it was not read in this tick
         return {"zone": zone["zone"]}
     power_w = zone["energy_uj"] * 1e3 / zone["elapsed_ns"]
     lowest_w[zone["zone"]] = min(power_w, lowest_w.get(zone["zone"], power_w))
-    return {"zone": zone["zone"], "idle_w": lowest_w[zone["zone"]], "weights": weights}
+    return {"zone": zone["zone"], "idle_w": lowest_w[zone["zone"]]}
 
 
 def answer(tick):
@@ -29,8 +29,8 @@ def answer(tick):
         return {"tick": tick["tick"], "zones": []}
     counted = "instructions" if "instructions" in tasks["columns"] else "cpu_ns"
     column = tasks["columns"].index(counted)
-    weights = [row[column] for row in tasks["rows"]]
-    return {"tick": tick["tick"], "zones": [answer_for(zone, weights) for zone in tick["zones"]]}
+    return {"tick": tick["tick"], "weights": [row[column] for row in tasks["rows"]],
+            "zones": [answer_for(zone) for zone in tick["zones"]]}
 
 
 json.loads(sys.stdin.readline())  # which version of joulekeeper this is

@@ -304,8 +304,28 @@ find_zone(struct parse *parse, const json_t *object)
         return 0;
 }
 
+/* Weights for all zones that have none of their own: most programs have but one set, and it is
+ * long.
+ */
 static int
-take_answer(struct parse *parse, json_t *object)
+take_common(struct parse *parse, const json_t *json, struct jk_answer *common)
+{
+        static const char *const names[] = { "weights", "weights_by_pid" };
+        int r = 0;
+
+        parse->zone = "all zones";
+        parse->answer = common;
+        for (size_t i = 0; r == 0 && i < JK_COUNT(names); i++) {
+                const json_t *value = json_object_get(json, names[i]);
+
+                if (value)
+                        r = take_key(parse, names[i], value);
+        }
+        return r;
+}
+
+static int
+take_answer(struct parse *parse, json_t *object, const struct jk_answer *common)
 {
         const char *key;
         json_t *value;
@@ -317,6 +337,10 @@ take_answer(struct parse *parse, json_t *object)
                 r = take_key(parse, key, value);
                 if (r < 0)
                         return r;
+        }
+        if (common->has_weights && !parse->answer->has_weights) {
+                parse->answer->has_weights = true;
+                parse->answer->row = common->row;
         }
         return check_sum(parse);
 }
@@ -342,6 +366,7 @@ jk_program_parse_answer(const char *line, size_t length, const struct jk_sample 
                         struct jk_answers *answers, struct jk_error *err)
 {
         struct parse parse = { .sample = sample, .answers = answers, .err = err };
+        struct jk_answer common = { 0 };
         jk_autojson json_t *json = NULL;
         const json_t *zones;
         int r;
@@ -358,8 +383,9 @@ jk_program_parse_answer(const char *line, size_t length, const struct jk_sample 
         zones = json_object_get(json, "zones");
         if (!json_is_array(zones))
                 return jk_fail(err, EBADMSG, "its answer has no list \"zones\"");
+        r = take_common(&parse, json, &common);
         for (size_t i = 0; r == 0 && i < json_array_size(zones); i++)
-                r = take_answer(&parse, json_array_get(zones, i));
+                r = take_answer(&parse, json_array_get(zones, i), &common);
         if (r < 0)
                 memset(answers->zones, 0, sizeof answers->zones);
         return r;

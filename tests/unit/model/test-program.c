@@ -104,6 +104,32 @@ answers_that_cannot_be_booked_are_refused(void **state)
         world_end(&world);
 }
 
+static void
+weights_for_all_zones_give_way_to_a_zones_own(void **state)
+{
+        static const char line[] = "{\"tick\":0,\"weights_by_pid\":{\"101\":4},\"zones\":["
+                                   "{\"zone\":\"package-0\"},"
+                                   "{\"zone\":\"dram-0\",\"weights\":[2,1]}]}";
+        struct jk_answers answers = { 0 };
+        struct jk_error err = { "" };
+        struct world world;
+        const double *row;
+
+        (void)state;
+        world_start(&world);
+        world_add(&world, 2, 0.1);
+        world_add(&world, 1, 0.1);
+        world_tick(&world, 1);
+        if (jk_program_parse_answer(line, strlen(line), &world.sample, &answers, &err) < 0)
+                fail_msg("%s", err.message);
+        row = answers.weights + 2 * answers.zones[WORLD_PACKAGE].row;
+        assert_true(answers.zones[WORLD_PACKAGE].has_weights && row[0] == 0 && row[1] == 4);
+        row = answers.weights + 2 * answers.zones[WORLD_DRAM].row;
+        assert_true(answers.zones[WORLD_DRAM].has_weights && row[0] == 2 && row[1] == 1);
+        jk_answers_free(&answers);
+        world_end(&world);
+}
+
 /* ---- programs ---- */
 
 struct trial {
@@ -180,7 +206,7 @@ is_share(struct trial *trial)
         jk_model_share.split(trial->share, &trial->world.sample, WORLD_PACKAGE, &split[1]);
         for (size_t i = 0; i < 2; i++)
                 assert_true(isfinite(weights[0][i]) && weights[0][i] >= 0);
-        return memcmp(weights[0], weights[1], sizeof weights[0]) == 0 &&
+        return weights[0][0] == weights[1][0] && weights[0][1] == weights[1][1] &&
                split[0].idle_uj == split[1].idle_uj;
 }
 
@@ -385,6 +411,7 @@ one_that_dies_is_started_again(void **state)
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tick_is_told_by_names),
         cmocka_unit_test(answers_that_cannot_be_booked_are_refused),
+        cmocka_unit_test(weights_for_all_zones_give_way_to_a_zones_own),
         cmocka_unit_test(a_program_that_answers_divides),
         cmocka_unit_test(one_that_does_not_speak_is_not_opened),
         cmocka_unit_test(rubbish_is_divided_by_cpu_time),
