@@ -134,10 +134,12 @@ refuse_others(struct session *session, const struct jk_point *point, double load
                 jk_text_printf(&names, " (%d) %.1f %%", (int)session->others[i].pid,
                                100 * (double)session->others[i].cpu_ns / session->machine_ns);
         }
+        if (load_pct < 100 * CONTRAST)
+                jk_text_printf(&names, "; or bear as much: --other-load %.0f", ceil(load_pct) + 1);
         return jk_fail(err, EBUSY,
                        "the machine is busy: while it was to run '%s' others used %.1f %% of all "
-                       "CPU time: %s. Stop them, or bear as much: --other-load %.0f",
-                       point->name, load_pct, names.data ? names.data : "?", ceil(load_pct) + 1);
+                       "CPU time. Stop them: %s",
+                       point->name, load_pct, names.data ? names.data : "?");
 }
 
 /* ---- a point ---- */
