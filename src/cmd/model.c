@@ -14,11 +14,13 @@
 extern const struct jk_command jk_command_model_calibrate;
 extern const struct jk_command jk_command_model_evaluate;
 extern const struct jk_command jk_command_model_list;
+extern const struct jk_command jk_command_model_select;
 
 static const struct jk_command *const subcommands[] = {
         &jk_command_model_list,
         &jk_command_model_evaluate,
         &jk_command_model_calibrate,
+        &jk_command_model_select,
 };
 
 /* "model list" -> "list" */

@@ -3,6 +3,7 @@
 """How well models predict recordings: joulekeeper model."""
 
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -83,6 +84,61 @@ def who_does_not_predict_says_so(folder):
     message = run("model", "evaluate", "--model", "share", record(folder, "package-0"),
                   status=1).stderr
     assert "share" in message, message
+
+
+EVENTS = 6
+
+
+def record_events(folder):
+    """10 minutes of 6 events, of which b costs 30 nJ and e 8 nJ, with 12 W of idle power."""
+    mapping, table, out = folder / "m.yaml", folder / "t.csv", folder / "events.jkr"
+    features = "".join(f"      - {{event: {name}, column: {name}}}\n" for name in "abcdef")
+    mapping.write_text("cpus: 2\ninterval: 1s\ntables:\n  - name: all\n"
+                       "    time: {column: t, unit: s}\n"
+                       "    zones:\n      - {name: package-0, column: W, unit: W}\n"
+                       "    tasks: {name: work, cgroup: /work}\n    features:\n" + features)
+    chance = random.Random(1)
+    rows = ["t,W," + ",".join("abcdef")]
+    for i in range(600):
+        counts = [chance.randrange(10 ** 9) for _ in range(EVENTS)]
+        power_w = 12 + 30e-9 * counts[1] + 8e-9 * counts[4] + chance.gauss(0, 0.2)
+        rows.append(f"{1000 + i},{power_w:.6f}," + ",".join(map(str, counts)))
+    table.write_text("\n".join(rows) + "\n")
+    run("import", "--mapping", mapping, "-o", out, table)
+    return out
+
+
+@in_a_folder
+def the_events_that_matter_are_chosen_and_predict(folder):
+    recording, out = record_events(folder), folder / "choice.json"
+    table = run("model", "select", "-o", out, "--recordings", recording).stdout
+    assert "6 counts to choose from" in table, table
+    model = json.loads(out.read_text())
+    weights = {feature["name"]: feature["weight"] for feature in model["features"]}
+    assert weights.keys() == {"b", "e"}, model
+    assert abs(weights["b"] / 30e-9 - 1) < 0.02 and abs(weights["e"] / 8e-9 - 1) < 0.02, model
+    assert abs(model["idle_watts"] / 12 - 1) < 0.02, model
+
+    row, = json.loads(run("model", "evaluate", "--output", "json", "--model", f"events:{out}",
+                          recording).stdout)
+    assert row["ticks"] > 500 and row["mape_percent"] < 2, row
+    run("replay", "--model", f"events:{out}", recording)
+
+    # Where these events are not counted the model says so, and divides all the same.
+    other = record(folder, "package-0")
+    said = run("replay", "--model", f"events:{out}", other).stderr
+    assert "is not counted here" in said, said
+
+
+@in_a_folder
+def a_choice_that_cannot_be_made_is_refused(folder):
+    recording, out = record_events(folder), folder / "choice.json"
+    message = run("model", "select", "-o", out, "--zone", "dram", recording, status=1).stderr
+    assert "dram" in message and str(recording) in message, message
+    message = run("model", "select", "-o", out, "--folds", 1000, recording, status=1).stderr
+    assert "too few ticks" in message, message
+    assert "give recordings" in run("model", "select", status=2).stderr
+    assert not out.exists()
 
 
 run_cases()
