@@ -22,7 +22,9 @@
 
 #define NOT_FOUND    127 /* exit statuses, as the shell's */
 #define CANNOT_RUN   126
-#define DYING_MS     100
+#define DYING_MS     100 /* between the end of its output and its own */
+#define KILLED_MS    10  /* until one that was killed a moment ago can be started again */
+#define CLOSE_MS     1000
 #define READ_AT_ONCE ((size_t)64 * 1024)
 
 /* ---- start ---- */
@@ -83,6 +85,18 @@ open_ways(struct ways *ways, struct jk_error *err)
         return 0;
 }
 
+static bool
+stop_within(struct jk_child *child, int ms)
+{
+        struct pollfd fd = { .fd = child->pid_fd, .events = POLLIN };
+
+        if (jk_child_stop(child))
+                return true;
+
+        poll(&fd, 1, ms);
+        return jk_child_stop(child);
+}
+
 int
 jk_child_start(struct jk_child *child, const char *const argv[], struct jk_error *err)
 {
@@ -90,7 +104,7 @@ jk_child_start(struct jk_child *child, const char *const argv[], struct jk_error
         pid_t parent = getpid();
         int r;
 
-        if (child->pid != 0 && !jk_child_stop(child))
+        if (!stop_within(child, KILLED_MS))
                 return jk_fail(err, EBUSY, "the one before has not ended yet");
 
         r = open_ways(&ways, err);
@@ -317,12 +331,7 @@ jk_child_stop(struct jk_child *child)
 void
 jk_child_close(struct jk_child *child)
 {
-        if (!jk_child_stop(child)) {
-                struct pollfd fd = { .fd = child->pid_fd, .events = POLLIN };
-
-                poll(&fd, 1, 1000);
-                jk_child_stop(child);
-        }
+        stop_within(child, CLOSE_MS);
         jk_text_free(&child->outgoing);
         free(child->incoming);
         child->incoming = NULL;
