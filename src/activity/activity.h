@@ -15,6 +15,7 @@ struct jk_collector;
 
 struct jk_activity_env {
         const struct jk_root *proc_root; /* proc/ lies below it */
+        const struct jk_root *sys_root;  /* sys/ lies below it */
         struct jk_cgroups *cgroups;      /* which hierarchy to report ids of; learns of new ones */
         bool counters;                   /* use hardware counters if there are any */
 };

@@ -346,6 +346,8 @@ collect_locked(struct jk_collector *collector, struct jk_sample *sample, struct 
         if (r < 0)
                 return r;
 
+        if (collector->packages.n > 0)
+                sample->events = &collector->packages.events;
         r = jk_threads_flush(&collector->threads, sample);
         if (r < 0 || collector->failure < 0) {
                 collector->failure = 0;
@@ -435,7 +437,9 @@ jk_bpf_open(const struct jk_activity_env *env, const struct jk_bpf_options *opti
         if (!collector)
                 return jk_fail(err, ENOMEM, "bpf: out of memory");
         pthread_mutex_init(&collector->lock, NULL);
-        jk_threads_init(&collector->threads, getpid());
+        if (env->sys_root)
+                jk_packages_read(&collector->packages, env->sys_root);
+        jk_threads_init(&collector->threads, getpid(), &collector->packages);
         collector->cgroups = env->cgroups;
         collector->first = true;
         collector->epoll_fd = -1;

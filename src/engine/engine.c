@@ -56,6 +56,7 @@ open_activity(struct jk_engine *engine, const struct jk_engine_options *options,
         bool any = strcmp(wanted, "auto") == 0;
         struct jk_activity_env env = {
                 .proc_root = &engine->proc_root,
+                .sys_root = &engine->root,
                 .cgroups = engine->cgroups,
                 .counters = options->counters,
         };

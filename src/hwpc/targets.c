@@ -88,8 +88,11 @@ choose_columns(struct jk_hwpc_targets *targets, const struct jk_sample *sample)
         const uint32_t counters = JK_TASK_CYCLES | JK_TASK_INSTRUCTIONS | JK_TASK_LLC_MISSES;
 
         targets->columns.count = 0;
-        if ((sample->task_fields & counters) || jk_sample_n_events(sample) > 0)
+        if (sample->task_fields & counters)
                 targets->has_counters = true;
+        for (size_t i = 0; i < jk_sample_n_events(sample); i++)
+                if (!jk_event_tells_place(&sample->events->events[i]))
+                        targets->has_counters = true;
         for (size_t i = 0; i < JK_COUNT(fields); i++)
                 if ((sample->task_fields & (uint32_t)fields[i].field) &&
                     !has_event(sample, fields[i].event, false))
@@ -97,6 +100,8 @@ choose_columns(struct jk_hwpc_targets *targets, const struct jk_sample *sample)
         for (size_t i = 0; i < jk_sample_n_events(sample); i++) {
                 const struct jk_event *event = &sample->events->events[i];
 
+                if (jk_event_tells_place(event))
+                        continue;
                 if (event->package >= 0 || !has_event(sample, event->name, true))
                         add_event(targets, event, i);
         }

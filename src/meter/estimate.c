@@ -125,7 +125,8 @@ describe_by_table(struct jk_meter *meter, const struct jk_cpu_identity *identity
                         .kind = JK_ZONE_PACKAGE,
                         .provenance = JK_MODELLED,
                         .parent = -1,
-                        .package = package,
+                        /* Of a guest it is all CPUs, whatever their sockets are said to be. */
+                        .package = identity->hypervisor ? -1 : package,
                         .uncertainty_pct = meter->row->uncertainty_pct,
                         .idle_w = jk_cpu_idle_w(meter->row) * threads,
                         .limit_w = NAN,

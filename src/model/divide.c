@@ -7,9 +7,9 @@
 double
 jk_division_error_pct(const struct jk_features *features)
 {
-        if (jk_features_find(features, JK_TASK_LLC_MISSES) < features->n_rates)
+        if (jk_features_find(features, JK_TASK_LLC_MISSES, -1) < features->n_rates)
                 return JK_COUNTERS_ERROR_PCT;
-        if (jk_features_find(features, JK_TASK_CYCLES) < features->n_rates)
+        if (jk_features_find(features, JK_TASK_CYCLES, -1) < features->n_rates)
                 return JK_CYCLES_ERROR_PCT;
 
         return JK_CPU_ERROR_PCT;
@@ -18,12 +18,12 @@ jk_division_error_pct(const struct jk_features *features)
 size_t
 jk_leading_of(const struct jk_features *features, const struct jk_zone *zone)
 {
-        size_t misses = jk_features_find(features, JK_TASK_LLC_MISSES);
+        size_t misses = jk_features_find(features, JK_TASK_LLC_MISSES, zone->package);
 
         if (zone->kind == JK_ZONE_DRAM && misses < features->n_rates)
                 return misses;
 
-        return jk_features_leading(features);
+        return jk_features_leading(features, zone->package);
 }
 
 void

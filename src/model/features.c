@@ -31,7 +31,7 @@ enum state { FREQUENCY = 1 << 0, TEMPERATURE = 1 << 1, VOLTAGE = 1 << 2 };
  * minutes, and readings that were averaged by whoever took them. */
 #define RECENT_S 30
 
-static const struct {
+static const struct counted {
         enum jk_task_field field;
         size_t offset;
 } counted[] = {
@@ -61,17 +61,30 @@ counted_fields(const struct jk_sample *sample)
 }
 
 static double
-count_of(const struct jk_rate *rate, const struct jk_sample *sample, size_t task)
+event_of(const struct jk_sample *sample, size_t task, size_t column)
 {
-        const char *record = (const char *)&sample->tasks[task];
         size_t n_events = jk_sample_n_events(sample);
 
-        if (!rate->field)
-                return rate->column < n_events
-                               ? (double)sample->task_events[task * n_events + rate->column]
-                               : 0;
+        return column < n_events ? (double)sample->task_events[task * n_events + column] : 0;
+}
 
-        return (double)*(const uint64_t *)(record + rate->column);
+static double
+count_of(const struct jk_rate *rate, const struct jk_sample *sample, size_t task)
+{
+        const struct jk_task_record *record = &sample->tasks[task];
+        double count;
+
+        if (!rate->field)
+                return event_of(sample, task, rate->column);
+
+        count = (double)*(const uint64_t *)((const char *)record + rate->column);
+        if (rate->package < 0 || count <= 0)
+                return count;
+
+        /* Without CPU time nothing tells where it was. */
+        return record->cpu_ns > 0
+                       ? count * event_of(sample, task, rate->time) / (double)record->cpu_ns
+                       : 0;
 }
 
 /* ---- the set ---- */
@@ -92,7 +105,24 @@ add_coordinate(struct jk_features *features, double importance)
 static bool
 has(const struct jk_features *features, enum jk_task_field field)
 {
-        return jk_features_find(features, field) < features->n_rates;
+        return jk_features_find(features, field, -1) < features->n_rates;
+}
+
+/* A field as it was counted on each package: on all, or (where there is no room) on none. */
+static void
+split_rate(struct jk_features *features, const struct jk_event_table *events,
+           const struct counted *field)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < events->count; i++)
+                n += jk_event_tells_place(&events->events[i]);
+        if (features->n_rates + n > JK_RATES_MAX)
+                return;
+        for (size_t i = 0; i < events->count; i++)
+                if (jk_event_tells_place(&events->events[i]))
+                        add_rate(features, (struct jk_rate){ field->field, field->offset,
+                                                             events->events[i].package, i });
 }
 
 static void
@@ -111,9 +141,14 @@ choose(struct jk_features *features, const struct jk_sample *sample, uint32_t fi
         for (size_t i = 0; i < JK_COUNT(counted); i++)
                 if (features->task_fields & (uint32_t)counted[i].field)
                         add_rate(features,
-                                 (struct jk_rate){ counted[i].field, counted[i].offset, -1 });
+                                 (struct jk_rate){ counted[i].field, counted[i].offset, -1, 0 });
         for (size_t i = 0; i < features->n_events; i++)
-                add_rate(features, (struct jk_rate){ 0, i, sample->events->events[i].package });
+                if (!jk_event_tells_place(&sample->events->events[i]))
+                        add_rate(features,
+                                 (struct jk_rate){ 0, i, sample->events->events[i].package, 0 });
+        for (size_t i = 0; features->n_events > 0 && i < JK_COUNT(counted); i++)
+                if (features->task_fields & (uint32_t)counted[i].field)
+                        split_rate(features, sample->events, &counted[i]);
 
         for (size_t i = 0; i < features->n_rates; i++)
                 add_coordinate(features, fmin(1, RATES_IMPORTANCE / (double)features->n_rates));
@@ -211,8 +246,8 @@ static size_t
 set_ratios(struct jk_features *features, size_t next)
 {
         for (size_t i = 0; i < JK_COUNT(ratios); i++) {
-                size_t part = jk_features_find(features, ratios[i].part);
-                size_t of = jk_features_find(features, ratios[i].of);
+                size_t part = jk_features_find(features, ratios[i].part, -1);
+                size_t of = jk_features_find(features, ratios[i].of, -1);
 
                 if (part == features->n_rates || of == features->n_rates)
                         continue;
@@ -241,7 +276,7 @@ set_states(struct jk_features *features, const struct states *states, size_t nex
 static void
 set_recent(struct jk_features *features, double elapsed_s, size_t next)
 {
-        double now = features->values[jk_features_leading(features)];
+        double now = features->values[jk_features_leading(features, -1)];
         double part = features->started ? 1 - exp(-elapsed_s / RECENT_S) : 1;
 
         features->recent += part * (now - features->recent);
@@ -308,24 +343,44 @@ jk_features_observe(struct jk_features *features, const struct jk_sample *sample
 }
 
 size_t
-jk_features_find(const struct jk_features *features, enum jk_task_field field)
+jk_features_find(const struct jk_features *features, enum jk_task_field field, int package)
 {
-        for (size_t i = 0; i < features->n_rates; i++)
-                if (features->rates[i].field == field)
-                        return features->seen_fields & (uint32_t)field ? i : features->n_rates;
+        size_t found = features->n_rates;
 
-        return features->n_rates;
+        if (!(features->seen_fields & (uint32_t)field))
+                return found;
+
+        for (size_t i = 0; i < features->n_rates; i++) {
+                const struct jk_rate *rate = &features->rates[i];
+
+                if (rate->field == field && rate->package == package)
+                        return i;
+                if (rate->field == field && rate->package < 0)
+                        found = i;
+        }
+        return found;
 }
 
 size_t
-jk_features_leading(const struct jk_features *features)
+jk_features_leading(const struct jk_features *features, int package)
 {
-        size_t i = jk_features_find(features, JK_TASK_CYCLES);
+        size_t i = jk_features_find(features, JK_TASK_CYCLES, package);
 
         if (i == features->n_rates)
-                i = jk_features_find(features, JK_TASK_CPU);
+                i = jk_features_find(features, JK_TASK_CPU, package);
 
         return i < features->n_rates ? i : 0;
+}
+
+bool
+jk_features_suit(const struct jk_features *features, size_t rate, int package)
+{
+        const struct jk_rate *it = &features->rates[rate];
+
+        if (!it->field)
+                return it->package < 0 || package < 0 || it->package == package;
+
+        return jk_features_find(features, it->field, package) == rate;
 }
 
 double

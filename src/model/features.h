@@ -12,13 +12,15 @@
 
 #include "sample/sample.h"
 
-#define JK_RATES_MAX       24
+#define JK_RATES_MAX       24 /* four fields, and each of them on four packages; with room */
 #define JK_COORDINATES_MAX (JK_RATES_MAX + 7)
 
 struct jk_rate {
         enum jk_task_field field; /* 0: it is an event … */
         size_t column;            /* … with this index; else the offset in the task's record */
         int package;              /* counted there only, or -1 */
+        size_t time;              /* with a field and a package: the index of the event that tells
+                                   * the CPU time there; the count is split as that is */
 };
 
 struct jk_features {
@@ -63,11 +65,17 @@ enum jk_features_change {
 enum jk_features_change jk_features_observe(struct jk_features *features,
                                             const struct jk_sample *sample);
 
-/* Index of the rate that tells most by itself of what the tick has: cycles, else CPU time. */
-size_t jk_features_leading(const struct jk_features *features);
+/* Index of the rate that tells most by itself of what the tick has, on the whole machine (-1) or on
+ * one package: cycles, else CPU time. */
+size_t jk_features_leading(const struct jk_features *features, int package);
 
-/* Index of the rate of that field, or n_rates: also if the tick does not have it. */
-size_t jk_features_find(const struct jk_features *features, enum jk_task_field field);
+/* Index of the rate of that field there, or n_rates: also if the tick does not have it. What is not
+ * known per package is that of the machine. */
+size_t jk_features_find(const struct jk_features *features, enum jk_task_field field, int package);
+
+/* Whether a rate may explain the energy of a zone of that package (-1: of more than one): it is
+ * counted there, or not known any nearer. */
+bool jk_features_suit(const struct jk_features *features, size_t rate, int package);
 
 /* Σ weights[rate] × the task's own count in the tick (not per second); what is not there is 0. */
 double jk_features_weigh(const struct jk_features *features, const struct jk_sample *sample,

@@ -41,6 +41,20 @@ jk_load_with_interrupts(const struct jk_load *load)
         return load->task_part + (load->irq_ns + load->softirq_ns) / load->task_ns;
 }
 
+double
+jk_load_part(const struct jk_sample *sample, size_t task, int package)
+{
+        int event = package < 0 || !sample->events
+                            ? -1
+                            : jk_event_find(sample->events, JK_EVENT_CPU_TIME, package);
+        uint64_t cpu_ns = sample->tasks[task].cpu_ns;
+
+        if (event < 0 || cpu_ns == 0)
+                return 1;
+
+        return (double)jk_sample_task_events(sample, task)[event] / (double)cpu_ns;
+}
+
 /* ---- idle power ---- */
 
 void

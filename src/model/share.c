@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Model `share`, the baseline: the dynamic energy of a zone is divided by CPU time, that of DRAM by
- * last-level-cache misses where they are counted. Idle power is learned per zone (idle.h), or taken
- * from the meter where it knows it. Relies on nothing but the sample.
+ * last-level-cache misses where they are counted; that of a package among those who ran there,
+ * where that is known. Idle power is learned per zone (idle.h), or taken from the meter where it
+ * knows it. Relies on nothing but the sample.
  */
 #include <stdlib.h>
 
@@ -62,22 +63,31 @@ share_idle(const struct jk_model *model, size_t zone)
         return jk_idles_estimate(&model->idles, zone);
 }
 
+/* Interrupts are not told apart by package: theirs is the tasks' part. */
 static void
-weigh_by_cpu_time(const struct jk_model *model, const struct jk_sample *sample,
+weigh_by_cpu_time(const struct jk_model *model, const struct jk_sample *sample, int package,
                   struct jk_split *split)
 {
-        split->irq_weight = model->load.irq_ns;
-        split->softirq_weight = model->load.softirq_ns;
-        for (size_t i = 0; i < sample->n_tasks; i++)
-                split->task_weights[i] = model->load.task_part * (double)sample->tasks[i].cpu_ns;
+        double there_ns = 0, part;
+
+        for (size_t i = 0; i < sample->n_tasks; i++) {
+                double cpu_ns = (double)sample->tasks[i].cpu_ns * jk_load_part(sample, i, package);
+
+                split->task_weights[i] = model->load.task_part * cpu_ns;
+                there_ns += cpu_ns;
+        }
+        part = model->load.task_ns > 0 ? there_ns / model->load.task_ns : 1;
+        split->irq_weight = part * model->load.irq_ns;
+        split->softirq_weight = part * model->load.softirq_ns;
 }
 
 static void
-weigh_by_misses(const struct jk_sample *sample, struct jk_split *split)
+weigh_by_misses(const struct jk_sample *sample, int package, struct jk_split *split)
 {
         split->irq_weight = split->softirq_weight = 0;
         for (size_t i = 0; i < sample->n_tasks; i++)
-                split->task_weights[i] = (double)sample->tasks[i].llc_misses;
+                split->task_weights[i] =
+                        (double)sample->tasks[i].llc_misses * jk_load_part(sample, i, package);
 }
 
 static void
@@ -96,9 +106,9 @@ share_split(struct jk_model *model, const struct jk_sample *sample, size_t i,
         if (jk_zone_beyond_cpu(zone->kind))
                 jk_split_to_nobody(sample, split);
         else if (zone->kind == JK_ZONE_DRAM && model->misses > 0)
-                weigh_by_misses(sample, split);
+                weigh_by_misses(sample, zone->package, split);
         else
-                weigh_by_cpu_time(model, sample, split);
+                weigh_by_cpu_time(model, sample, zone->package, split);
 }
 
 const struct jk_model_ops jk_model_share = {

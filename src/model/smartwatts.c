@@ -119,9 +119,9 @@ choose_rates(struct learned *learned, const struct jk_features *features, int pa
         }
         for (size_t i = 0; i < features->n_rates; i++) {
                 const struct jk_rate *rate = &features->rates[i];
-                bool is_foreign = package >= 0 && rate->package >= 0 && rate->package != package;
 
-                if (is_foreign || (has_own && rate->package < 0) || (has_counts && is_time(rate)))
+                if (!jk_features_suit(features, i, package) || (has_own && rate->package < 0) ||
+                    (has_counts && is_time(rate)))
                         continue;
                 learned->rates[learned->n++] = i;
         }

@@ -123,10 +123,7 @@ assume(struct problem *problem, const struct jk_features *features, size_t leadi
         double spread = fmax(problem->span, 0.01 * mean);
 
         for (size_t i = 0; i + 1 < problem->n; i++) {
-                int of = features->rates[i].package;
-
-                problem->used[i] =
-                        problem->scale[i] > 0 && (of < 0 || package < 0 || of == package);
+                problem->used[i] = problem->scale[i] > 0 && jk_features_suit(features, i, package);
                 problem->precision[i] = 1 / (spread * spread);
         }
         problem->prior[leading] = spread;
@@ -311,7 +308,7 @@ static size_t
 find_insignificant(const struct problem *problem, size_t leading)
 {
         double covariance[UNKNOWNS_MAX][UNKNOWNS_MAX], unused[UNKNOWNS_MAX];
-        size_t active[UNKNOWNS_MAX];
+        size_t active[UNKNOWNS_MAX] = { 0 };
         size_t n = list_active(problem, active), least = problem->n;
         double least_squared = SIGNIFICANT * SIGNIFICANT;
 

@@ -28,6 +28,12 @@ jk_event_find(const struct jk_event_table *table, const char *name, int package)
         return -1;
 }
 
+bool
+jk_event_tells_place(const struct jk_event *event)
+{
+        return event->package >= 0 && strcmp(event->name, JK_EVENT_CPU_TIME) == 0;
+}
+
 int
 jk_event_add(struct jk_event_table *table, const struct jk_event *event)
 {

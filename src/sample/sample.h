@@ -92,6 +92,10 @@ struct jk_task_record {
 #define JK_EVENTS_MAX      32
 #define JK_EVENT_NAME_SIZE 48
 
+/* CPU time on the CPUs of one package, in ns; JK_TASK_CPU is that on all. Counted where there are
+ * several packages. A thread is taken to have been all the tick where it ran last. */
+#define JK_EVENT_CPU_TIME "cpu-ns"
+
 /* A counted event that has no field of its own in jk_task_record. */
 struct jk_event {
         char name[JK_EVENT_NAME_SIZE]; /* as whoever counts it calls it: "L2D_CACHE_REFILL" */
@@ -106,6 +110,9 @@ struct jk_event_table {
 
 /* Index of the event of that name that is counted there, or -1. */
 int jk_event_find(const struct jk_event_table *table, const char *name, int package);
+
+/* Whether it is the CPU time on one package. */
+bool jk_event_tells_place(const struct jk_event *event);
 
 /* Append a copy: its index, or -EEXIST (name and package taken), -ENOSPC (JK_EVENTS_MAX reached).
  */

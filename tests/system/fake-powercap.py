@@ -34,7 +34,8 @@ import time
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 BUSY_COLUMNS = (1, 2, 3, 6, 7)  # user, nice, system, irq, softirq of a cpu line in /proc/stat
-LINKS = ("proc", "sys/fs/cgroup", "sys/devices/system", "sys/kernel")
+TOPOLOGY = "sys/devices/system"  # and more, which nobody misses
+LINKS = ("proc", "sys/fs/cgroup", TOPOLOGY, "sys/kernel")
 WIDTH = 20  # digits of 2^64
 
 
@@ -138,12 +139,26 @@ def make_tree(options):
     with open(f"{base}/intel-rapl/enabled", "w", encoding="ascii") as file:
         file.write("1\n")
     for link in LINKS:
+        if options.topology and link == TOPOLOGY:
+            continue
         path = f"{options.dir}/{link}"
         os.makedirs(os.path.dirname(path), exist_ok=True)
         os.symlink(f"/{link}", path)
 
-    return [Socket(options, base, s, cpus[s * len(cpus) // n:(s + 1) * len(cpus) // n])
-            for s in range(n)]
+    sockets = [Socket(options, base, s, cpus[s * len(cpus) // n:(s + 1) * len(cpus) // n])
+               for s in range(n)]
+    if options.topology:
+        for number, socket in enumerate(sockets):
+            for cpu in socket.cpus:
+                write_topology(options, cpu, number)
+    return sockets
+
+
+def write_topology(options, cpu, package):
+    path = f"{options.dir}/{TOPOLOGY}/cpu/cpu{cpu}/topology"
+    os.makedirs(path)
+    with open(f"{path}/physical_package_id", "w", encoding="ascii") as file:
+        file.write(f"{package}\n")
 
 
 class Fake:
@@ -243,6 +258,7 @@ def parse():
     add = parser.add_argument
     add("dir", metavar="DIR", help="an empty directory, or one to be made")
     add("--sockets", type=int, default=2, metavar="N")
+    add("--topology", action="store_true", help="say in sysfs which CPU is in which socket")
     add("--updates", type=float, default=25, metavar="HZ", help="updates per second")
     add("--idle-watts", type=float, default=40, metavar="W", help="of each package")
     add("--max-watts", type=float, default=125, metavar="W", help="of each package, and its limit")

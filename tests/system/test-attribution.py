@@ -150,4 +150,28 @@ def loops_that_compete_get_energy_as_they_got_cpu_time(place):
     check_median("ratio of energies for ratio of CPU times", ratio, 0.98, 1.02)
 
 
+# ---- two packages ----
+
+
+@placed
+def nobody_pays_for_a_package_where_he_did_not_run(place):
+    """Two loops, each on a CPU of another package; the machine's other tasks get the rest."""
+    agent = place.agent(place.fake("--topology"), interval="500ms")
+    cpus = (min(os.sched_getaffinity(0)), LAST_CPU)
+    cgroups = [place.cgroup(name) for name in ("first", "second")]
+    loads = [place.work("spin", cgroups=[cgroup], cpu=cpu) for cgroup, cpu in zip(cgroups, cpus)]
+    Watch(agent).during(6)
+    for load in loads:
+        place.end(load)
+    agent.settle()
+    accounts = agent.cgroups()[1]
+    for package in (0, 1):
+        here, there = (accounts[cgroups[which].path]["zones"][f"package-{package}"]["dynamic_uj"]
+                       for which in (package, 1 - package))
+        note(f"package {package}: {here / 1e6:.1f} J to the loop that ran there, {there / 1e6:.3f} J "
+             "to the other")
+        check(here > 0 and there < 0.02 * here, f"package {package}: {here} and {there} uJ")
+    check(agent.stop()[0] == 0, agent.output)
+
+
 run_placed()

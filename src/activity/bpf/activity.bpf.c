@@ -120,6 +120,7 @@ fill_record(struct jk_thread_record *record, struct task_struct *task)
         record->uid = leader->cred->uid.val;
         record->threads = task->signal->nr_threads;
         record->state = thread_state(task);
+        record->cpu = task_cpu(task);
         record->cgroup = process_cgroup(leader);
         if (mm) {
                 record->resident_pages = resident_pages(mm);

@@ -38,6 +38,9 @@ take_process_slot(struct jk_threads *table, uint32_t *ret_slot)
         if (r < 0)
                 return r;
         r = jk_array_grow(&table->touched, &table->touched_capacity, wanted);
+        if (r == 0 && table->packages)
+                r = jk_array_grow(&table->package_ns, &table->package_ns_capacity,
+                                  wanted * table->packages->n);
         if (r < 0)
                 return r;
         *ret_slot = (uint32_t)table->n_processes++;
@@ -49,6 +52,13 @@ drop_process_slot(struct jk_threads *table, uint32_t slot)
 {
         table->processes[slot] = (struct jk_process){ .next = table->free_process };
         table->free_process = slot;
+}
+
+static void
+clear_packages(struct jk_threads *table, uint32_t slot)
+{
+        memset(jk_process_package_ns(table, slot), 0,
+               table->packages->n * sizeof *table->package_ns);
 }
 
 static uint64_t
@@ -80,6 +90,8 @@ jk_process_find(struct jk_threads *table, const struct jk_thread_record *record,
                 return r;
         }
 
+        if (table->packages)
+                clear_packages(table, slot);
         process = &table->processes[slot];
         *process = (struct jk_process){
                 .record = {
@@ -170,9 +182,15 @@ flush_process(struct jk_threads *table, uint32_t slot, struct jk_sample *sample)
                 if (!task)
                         return -ENOMEM;
                 *task = process->record;
+                if (table->packages)
+                        memcpy(jk_sample_task_events(sample, sample->n_tasks - 1),
+                               jk_process_package_ns(table, slot),
+                               table->packages->n * sizeof *table->package_ns);
         }
 
         clear_activity(&process->record);
+        if (table->packages)
+                clear_packages(table, slot);
         process->changed = false;
         process->touched = false;
         if (process->closed && process->threads == 0) {

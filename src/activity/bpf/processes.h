@@ -34,6 +34,13 @@ jk_threads_hash(uint64_t a, uint64_t b)
 int jk_process_find(struct jk_threads *table, const struct jk_thread_record *record,
                     uint32_t *ret_slot, bool *ret_new);
 
+/* Its row of CPU time per package, where packages are told apart. */
+static inline uint64_t *
+jk_process_package_ns(const struct jk_threads *table, uint32_t slot)
+{
+        return table->package_ns + slot * table->packages->n;
+}
+
 /* Look at it when the tick is flushed. */
 void jk_process_touch(struct jk_threads *table, uint32_t slot);
 

@@ -7,10 +7,12 @@
 
 #ifdef __bpf__
 #include <linux/types.h>
+typedef __u16 jk_u16;
 typedef __u32 jk_u32;
 typedef __u64 jk_u64;
 #else
 #include <stdint.h>
+typedef uint16_t jk_u16;
 typedef uint32_t jk_u32;
 typedef uint64_t jk_u64;
 #endif
@@ -50,7 +52,8 @@ struct jk_thread_record {
         jk_u32 ppid;
         jk_u32 uid;
         jk_u32 threads;
-        jk_u32 state; /* enum jk_thread_state */
+        jk_u16 state; /* enum jk_thread_state */
+        jk_u16 cpu;   /* that it ran on last */
         char comm[JK_RECORD_COMM];
         jk_u64 counters[JK_COUNTERS]; /* of the whole process; an event without them ends here */
 };

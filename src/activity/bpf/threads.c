@@ -31,7 +31,8 @@ struct jk_thread {
         uint32_t major_faults;
         uint32_t process;  /* its slot; of an unused one, the next unused one */
         uint32_t stamp_ms; /* of the tick that saw it last */
-        uint32_t status;   /* enum thread_status */
+        uint16_t status;   /* enum thread_status */
+        uint16_t cpu;      /* that it ran on last */
 };
 
 static uint64_t
@@ -41,13 +42,14 @@ thread_key(const struct jk_thread_id *id)
 }
 
 void
-jk_threads_init(struct jk_threads *table, pid_t self)
+jk_threads_init(struct jk_threads *table, pid_t self, struct jk_packages *packages)
 {
         *table = (struct jk_threads){
                 .free_thread = JK_NO_SLOT,
                 .free_process = JK_NO_SLOT,
                 .self = self,
                 .baseline = true,
+                .packages = packages && packages->n > 0 ? packages : NULL,
         };
 }
 
@@ -57,6 +59,7 @@ jk_threads_free(struct jk_threads *table)
         free(table->threads);
         free(table->processes);
         free(table->touched);
+        free(table->package_ns);
         for (size_t i = 0; i < JK_COUNT(table->waiting); i++)
                 free(table->waiting[i].threads);
         jk_map_free(&table->by_id);
@@ -246,6 +249,19 @@ count(struct jk_threads *table, struct jk_process *process,
 }
 
 static void
+add_cpu_time(struct jk_threads *table, const struct jk_thread *thread, uint64_t cpu_ns)
+{
+        int package;
+
+        table->processes[thread->process].record.cpu_ns += cpu_ns;
+        if (!table->packages)
+                return;
+        package = jk_packages_of(table->packages, thread->cpu);
+        if (package >= 0)
+                jk_process_package_ns(table, thread->process)[package] += cpu_ns;
+}
+
+static void
 add_activity(struct jk_threads *table, struct jk_thread *thread,
              const struct jk_thread_record *record)
 {
@@ -256,9 +272,10 @@ add_activity(struct jk_threads *table, struct jk_thread *thread,
         uint64_t minor = rise32(&thread->minor_faults, record->minor_faults);
         uint64_t major = rise32(&thread->major_faults, record->major_faults);
 
+        thread->cpu = record->cpu;
         if (table->baseline)
                 return;
-        sum->cpu_ns += cpu;
+        add_cpu_time(table, thread, cpu);
         sum->read_bytes += read;
         sum->write_bytes += written;
         sum->minor_faults += minor;
@@ -354,7 +371,7 @@ jk_threads_gone(struct jk_threads *table, const struct jk_free_event *event)
         process = &table->processes[thread->process];
         cpu = rise(&thread->cpu_ns, event->cpu_ns);
         if (!table->baseline)
-                process->record.cpu_ns += cpu;
+                add_cpu_time(table, thread, cpu);
         if (process->leader == event->id.address)
                 count(table, process, event->counters);
         remove_thread(table, thread);

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "activity/bpf/records.h"
+#include "activity/packages.h"
 #include "base/map.h"
 #include "sample/sample.h"
 
@@ -50,9 +51,14 @@ struct jk_threads {
         pid_t self;        /* the agent's own pid */
         bool baseline;     /* the first tick: nothing is activity */
         bool counted;      /* records have hardware counters; set by the owner */
+
+        struct jk_packages *packages; /* to be told apart, or NULL; borrowed */
+        uint64_t *package_ns;         /* [processes][packages->n]: CPU time in this tick so far */
+        size_t package_ns_capacity;
 };
 
-void jk_threads_init(struct jk_threads *table, pid_t self);
+/* packages: borrowed; NULL: they are not told apart. */
+void jk_threads_init(struct jk_threads *table, pid_t self, struct jk_packages *packages);
 void jk_threads_free(struct jk_threads *table);
 
 /* A tick begins, at this time of a monotonic clock. */
@@ -69,8 +75,8 @@ void jk_threads_gone(struct jk_threads *table, const struct jk_free_event *event
  * did not show. */
 void jk_threads_settle(struct jk_threads *table);
 
-/* Append what happened to the sample and start anew: 0 or -ENOMEM (what did not fit is appended
- * next time). */
+/* Append what happened to the sample, whose events are those of the packages, if they are told
+ * apart; and start anew: 0 or -ENOMEM (what did not fit is appended next time). */
 int jk_threads_flush(struct jk_threads *table, struct jk_sample *sample);
 
 /* Whether a process of that cgroup is still waited for. */

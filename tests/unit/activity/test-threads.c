@@ -65,7 +65,7 @@ only_task(const struct jk_sample *sample)
         struct jk_threads table;                                                                   \
         struct jk_sample sample = { 0 };                                                           \
         (void)state;                                                                               \
-        jk_threads_init(&table, SELF);                                                             \
+        jk_threads_init(&table, SELF, NULL);                                                       \
         table.counted = true
 
 #define TEAR_DOWN()                                                                                \

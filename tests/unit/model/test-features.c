@@ -163,14 +163,14 @@ cycles_lead_and_else_cpu_time(void **state)
 
         begin(f, ALL_COUNTERS, 1);
         observe(f);
-        assert_int_equal(jk_features_leading(&f->features), 1);
-        assert_int_equal(jk_features_find(&f->features, JK_TASK_LLC_MISSES), 3);
+        assert_int_equal(jk_features_leading(&f->features, -1), 1);
+        assert_int_equal(jk_features_find(&f->features, JK_TASK_LLC_MISSES, -1), 3);
         begin(f, JK_TASK_CPU | JK_TASK_IO, 1);
         add_task(f, 1, 0, 0, 0);
         observe(f);
         assert_int_equal(f->features.n_rates, 4); /* I/O is none of the CPU's */
-        assert_int_equal(jk_features_leading(&f->features), 0);
-        assert_int_equal(jk_features_find(&f->features, JK_TASK_LLC_MISSES), 4);
+        assert_int_equal(jk_features_leading(&f->features, -1), 0);
+        assert_int_equal(jk_features_find(&f->features, JK_TASK_LLC_MISSES, -1), 4);
 }
 
 static void

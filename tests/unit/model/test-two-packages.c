@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A machine of two packages: the energy of each is divided among those who ran there. Programs are
+ * pinned to one package or use both; what each used of each package is known.
+ */
+#include "tests/unit/test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/model.h"
+#include "tests/unit/model/random.h"
+
+enum { PACKAGES = 2, PROGRAMS = 3 };
+
+static const struct program {
+        double on[PACKAGES]; /* part of its time there */
+        double ipc;
+} programs[PROGRAMS] = {
+        { { 1, 0 }, 2.5 },
+        { { 0, 1 }, 0.4 },
+        { { 0.25, 0.75 }, 1.2 },
+};
+
+struct machine {
+        struct jk_zone_table zones;
+        struct jk_event_table events;
+        struct jk_sample sample;
+        struct jk_instant now;
+        uint64_t random;
+        double true_j[PROGRAMS][PACKAGES], booked_j[PROGRAMS][PACKAGES];
+};
+
+static void
+start(struct machine *m, bool told_apart)
+{
+        memset(m, 0, sizeof *m);
+        m->random = 7;
+        for (int package = 0; package < PACKAGES; package++) {
+                struct jk_event event = { .name = JK_EVENT_CPU_TIME, .package = package };
+                struct jk_zone zone = { .kind = JK_ZONE_PACKAGE, .parent = -1, .package = package };
+
+                snprintf(zone.name, sizeof zone.name, "package-%d", package);
+                zone.uncertainty_pct = 1;
+                zone.idle_w = zone.limit_w = zone.max_w = NAN;
+                assert_int_equal(jk_zone_add(&m->zones, &zone), package);
+                if (told_apart)
+                        assert_int_equal(jk_event_add(&m->events, &event), package);
+        }
+        m->sample.zones = &m->zones;
+        m->sample.events = told_apart ? &m->events : NULL;
+}
+
+/* 2 W for a busy CPU and 1.5 W more for each instruction per cycle. */
+static void
+run_program(struct machine *m, size_t i, double cpu_s, double energy_j[PACKAGES])
+{
+        struct jk_task_record *task = jk_sample_add_task(&m->sample);
+
+        assert_non_null(task);
+        task->pid = (pid_t)(100 + i);
+        task->cpu_ns = (uint64_t)(cpu_s * 1e9);
+        task->cycles = (uint64_t)(cpu_s * 3e9);
+        task->instructions = (uint64_t)(cpu_s * 3e9 * programs[i].ipc);
+        for (size_t package = 0; package < PACKAGES; package++) {
+                double j = programs[i].on[package] * cpu_s * (2 + 1.5 * programs[i].ipc);
+
+                if (m->sample.events)
+                        jk_sample_task_events(&m->sample, i)[package] =
+                                (uint64_t)(cpu_s * 1e9 * programs[i].on[package]);
+                m->true_j[i][package] += j;
+                energy_j[package] += j;
+        }
+}
+
+static void
+step(struct machine *m, const struct jk_model_ops *ops, struct jk_model *model)
+{
+        double energy_j[PACKAGES] = { 20, 20 }, weights[PROGRAMS];
+
+        m->now.monotonic_ns += 1000000000;
+        m->now.boottime_ns = m->now.monotonic_ns;
+        jk_sample_begin(&m->sample, &m->now);
+        m->sample.flags |= JK_SAMPLE_TASKS;
+        m->sample.task_fields = JK_TASK_CPU | JK_TASK_CYCLES | JK_TASK_INSTRUCTIONS;
+        for (size_t i = 0; i < PROGRAMS; i++)
+                run_program(m, i, 8 * random_unit(&m->random), energy_j);
+        for (size_t i = 0; i < PACKAGES; i++)
+                m->sample.readings[i] = (struct jk_zone_reading){
+                        .energy_uj = (int64_t)(energy_j[i] * 1e6),
+                        .elapsed_ns = 1000000000,
+                        .flags = JK_READING_SEEN,
+                };
+
+        ops->observe(model, &m->sample);
+        for (size_t package = 0; package < PACKAGES; package++) {
+                struct jk_split split = { .task_weights = weights };
+                double sum = 0;
+
+                ops->split(model, &m->sample, package, &split);
+                for (size_t i = 0; i < PROGRAMS; i++)
+                        sum += weights[i];
+                for (size_t i = 0; i < PROGRAMS; i++)
+                        m->booked_j[i][package] +=
+                                sum > 0 ? (energy_j[package] - 20) * weights[i] / sum : 0;
+        }
+}
+
+/* The worst error of a program on a package, in percent of what that package gave. */
+static double
+worst_pct(const struct jk_model_ops *ops, bool told_apart)
+{
+        struct machine m;
+        struct jk_model *model;
+        double worst = 0;
+
+        start(&m, told_apart);
+        assert_int_equal(ops->open(NULL, &model, NULL), 0);
+        for (int i = 0; i < 200; i++)
+                step(&m, ops, model);
+        memset(m.true_j, 0, sizeof m.true_j);
+        memset(m.booked_j, 0, sizeof m.booked_j);
+        for (int i = 0; i < 200; i++)
+                step(&m, ops, model);
+
+        for (size_t package = 0; package < PACKAGES; package++) {
+                double sum = 0;
+
+                for (size_t i = 0; i < PROGRAMS; i++)
+                        sum += m.true_j[i][package];
+                for (size_t i = 0; i < PROGRAMS; i++)
+                        worst = fmax(worst,
+                                     100 * fabs(m.booked_j[i][package] - m.true_j[i][package]) /
+                                             sum);
+        }
+        ops->close(model);
+        jk_sample_free(&m.sample);
+        return worst;
+}
+
+static void
+adaptive_knows_who_ran_where(void **state)
+{
+        double apart = worst_pct(&jk_model_adaptive, true);
+
+        (void)state;
+        print_message("# off by %.2f %%, and %.0f %% if packages are not told apart\n", apart,
+                      worst_pct(&jk_model_adaptive, false));
+        assert_true(apart < 1);
+}
+
+/* By time alone it does not know that programs differ, but none pays for where it was not. */
+static void
+share_divides_a_package_among_those_who_ran_there(void **state)
+{
+        (void)state;
+        assert_true(worst_pct(&jk_model_share, true) < 20);
+        assert_true(worst_pct(&jk_model_share, false) > 30);
+}
+
+static void
+nobody_pays_for_a_package_where_he_was_not(void **state)
+{
+        static const struct jk_model_ops *const models[] = { &jk_model_share, &jk_model_adaptive };
+
+        (void)state;
+        for (size_t k = 0; k < 2; k++) {
+                struct machine m;
+                struct jk_model *model;
+
+                start(&m, true);
+                assert_int_equal(models[k]->open(NULL, &model, NULL), 0);
+                for (int i = 0; i < 100; i++)
+                        step(&m, models[k], model);
+                assert_true(m.booked_j[0][1] == 0 && m.booked_j[1][0] == 0);
+                models[k]->close(model);
+                jk_sample_free(&m.sample);
+        }
+}
+
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(adaptive_knows_who_ran_where),
+        cmocka_unit_test(share_divides_a_package_among_those_who_ran_there),
+        cmocka_unit_test(nobody_pays_for_a_package_where_he_was_not),
+};
+
+JK_RUN_TESTS(tests)
