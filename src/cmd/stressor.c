@@ -71,8 +71,11 @@ run_float(void)
                 for (int i = 0; i < ROUNDS; i++)
                         for (size_t k = 0; k < JK_COUNT(sums); k++)
                                 sums[k] = sums[k] * factor + term;
-                for (size_t k = 0; k < JK_COUNT(sums); k++)
-                        USE(sums[k][0]);
+                for (size_t k = 0; k < JK_COUNT(sums); k++) {
+                        double first = sums[k][0]; /* clang takes no element of a vector there */
+
+                        USE(first);
+                }
         }
 }
 
