@@ -13,11 +13,17 @@
 
 extern const struct jk_command jk_command_model_calibrate;
 extern const struct jk_command jk_command_model_evaluate;
+extern const struct jk_command jk_command_model_import;
 extern const struct jk_command jk_command_model_list;
+extern const struct jk_command jk_command_model_match;
 extern const struct jk_command jk_command_model_select;
+extern const struct jk_command jk_command_model_show;
 
 static const struct jk_command *const subcommands[] = {
         &jk_command_model_list,
+        &jk_command_model_show,
+        &jk_command_model_match,
+        &jk_command_model_import,
         &jk_command_model_evaluate,
         &jk_command_model_calibrate,
         &jk_command_model_select,

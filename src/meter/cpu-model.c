@@ -186,24 +186,12 @@ split_line(char *line, char **ret_value)
 }
 
 int
-jk_cpu_identify(const struct jk_root *root, struct jk_cpu_identity *ret_identity,
-                struct jk_error *err)
+jk_cpu_identify_file(FILE *file, const char *name, struct jk_cpu_identity *ret_identity,
+                     struct jk_error *err)
 {
         struct jk_cpu_identity identity = { 0 };
-        jk_autofclose FILE *file = NULL;
         jk_autofree char *line = NULL;
         size_t size = 0;
-        int fd;
-
-        /* The only procfs file here that is larger than one read(2) on many CPUs. */
-        fd = jk_root_open_file(root, "proc/cpuinfo");
-        if (fd < 0)
-                return jk_fail(err, fd, "estimate: proc/cpuinfo: %m");
-        file = fdopen(fd, "r");
-        if (!file) {
-                close(fd);
-                return jk_fail(err, ENOMEM, "estimate: out of memory");
-        }
 
         while (getline(&line, &size, file) > 0) {
                 char *value;
@@ -216,8 +204,27 @@ jk_cpu_identify(const struct jk_root *root, struct jk_cpu_identity *ret_identity
                         take_line(&identity, line, value);
         }
         if (ferror(file))
-                return jk_fail(err, EIO, "estimate: proc/cpuinfo: cannot be read");
+                return jk_fail(err, EIO, "%s: cannot be read", name);
 
         *ret_identity = identity;
         return 0;
+}
+
+int
+jk_cpu_identify(const struct jk_root *root, struct jk_cpu_identity *ret_identity,
+                struct jk_error *err)
+{
+        jk_autofclose FILE *file = NULL;
+        int fd;
+
+        /* The only procfs file here that is larger than one read(2) on many CPUs. */
+        fd = jk_root_open_file(root, "proc/cpuinfo");
+        if (fd < 0)
+                return jk_fail(err, fd, "estimate: proc/cpuinfo: %m");
+        file = fdopen(fd, "r");
+        if (!file) {
+                close(fd);
+                return jk_fail(err, ENOMEM, "estimate: out of memory");
+        }
+        return jk_cpu_identify_file(file, "estimate: proc/cpuinfo", ret_identity, err);
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/error.h"
 #include "base/root.h"
@@ -51,6 +52,10 @@ struct jk_cpu_identity {
 /* 0, or a negative errno if proc/cpuinfo cannot be read; what it does not say stays 0. */
 int jk_cpu_identify(const struct jk_root *root, struct jk_cpu_identity *ret_identity,
                     struct jk_error *err);
+
+/* The same of an open file; `name` is for messages. */
+int jk_cpu_identify_file(FILE *file, const char *name, struct jk_cpu_identity *ret_identity,
+                         struct jk_error *err);
 
 /* The row for a CPU: by family, model and stepping (a hypervisor may hide the name), else its
  * vendor's, else "other". Never NULL. */

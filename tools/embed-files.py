@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Mappings as rows of a C table: embed-mappings.py FILE... prints { "NAME", "TEXT" }, for each."""
+"""Files of data/ as rows of a C table: embed-files.py FILE... prints { "NAME", "TEXT" }, for each."""
 
 import sys
 from pathlib import Path
