@@ -4,8 +4,6 @@
  */
 #include "cmd/client.h"
 
-#include <curl/curl.h>
-#include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,45 +11,14 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-
-/* The macros that check the types of curl_easy_setopt()'s arguments call it by name. */
-#undef curl_easy_setopt
-#undef curl_easy_getinfo
+#include "base/curl.h"
 
 #define BODY_MAX        (size_t)(256 << 20) /* some 300,000 accounts */
 #define CONNECT_MAX_MS  1000L
 #define TRANSFER_MAX_MS 10000L
 
-/* What is used of libcurl. */
-struct curl_api {
-        __typeof__(&curl_global_init) global_init;
-        __typeof__(&curl_easy_init) easy_init;
-        __typeof__(&curl_easy_setopt) easy_setopt;
-        __typeof__(&curl_easy_perform) easy_perform;
-        __typeof__(&curl_easy_getinfo) easy_getinfo;
-        __typeof__(&curl_easy_strerror) easy_strerror;
-        __typeof__(&curl_easy_cleanup) easy_cleanup;
-};
-
-static const struct {
-        const char *name;
-        size_t offset;
-} symbols[] = {
-        { "curl_global_init", offsetof(struct curl_api, global_init) },
-        { "curl_easy_init", offsetof(struct curl_api, easy_init) },
-        { "curl_easy_setopt", offsetof(struct curl_api, easy_setopt) },
-        { "curl_easy_perform", offsetof(struct curl_api, easy_perform) },
-        { "curl_easy_getinfo", offsetof(struct curl_api, easy_getinfo) },
-        { "curl_easy_strerror", offsetof(struct curl_api, easy_strerror) },
-        { "curl_easy_cleanup", offsetof(struct curl_api, easy_cleanup) },
-};
-
-/* Debian builds it with three TLS libraries; none of them matters here. */
-static const char *const libraries[] = { "libcurl.so.4", "libcurl-gnutls.so.4", "libcurl.so" };
-
 struct jk_client {
-        struct curl_api api;
-        void *library;
+        struct jk_curl api;
         CURL *handle;
         char *address;
         _Atomic bool cancelled;
@@ -60,37 +27,6 @@ struct jk_client {
 };
 
 /* ---- libcurl ---- */
-
-static void *
-open_library(void)
-{
-        void *library = NULL;
-
-        for (size_t i = 0; i < JK_COUNT(libraries) && !library; i++)
-                library = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
-
-        return library;
-}
-
-static int
-load(struct jk_client *client, struct jk_error *err)
-{
-        client->library = open_library();
-        if (!client->library)
-                return jk_fail(err, ENOENT,
-                               "an agent cannot be asked without libcurl: %s; install libcurl4",
-                               dlerror());
-
-        for (size_t i = 0; i < JK_COUNT(symbols); i++) {
-                void *symbol = dlsym(client->library, symbols[i].name);
-
-                if (!symbol)
-                        return jk_fail(err, ENOENT, "libcurl: there is no %s; install libcurl4",
-                                       symbols[i].name);
-                memcpy((char *)&client->api + symbols[i].offset, &symbol, sizeof symbol);
-        }
-        return 0;
-}
 
 static size_t
 receive(char *bytes, size_t size, size_t n, void *data)
@@ -120,7 +56,7 @@ watch(void *data, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 static int
 open_handle(struct jk_client *client, struct jk_error *err)
 {
-        const struct curl_api *api = &client->api;
+        const struct jk_curl *api = &client->api;
         CURLcode r = api->global_init(CURL_GLOBAL_NOTHING); /* no TLS: it takes megabytes */
 
         client->handle = r == CURLE_OK ? api->easy_init() : NULL;
@@ -151,12 +87,7 @@ jk_client_built_in(void)
 const char *
 jk_client_library_version(void)
 {
-        void *library = open_library();
-        void *symbol = library ? dlsym(library, "curl_version_info") : NULL;
-        __typeof__(&curl_version_info) version_info;
-
-        memcpy(&version_info, &symbol, sizeof symbol);
-        return symbol ? version_info(CURLVERSION_NOW)->version : NULL;
+        return jk_curl_version();
 }
 
 static bool
@@ -190,7 +121,9 @@ jk_client_open(const char *address, struct jk_client **ret_client, struct jk_err
                 return jk_fail(err, ENOMEM, "client: out of memory");
         }
 
-        r = load(client, err);
+        r = jk_curl_load(&client->api, err);
+        if (r < 0)
+                jk_error_prefix(err, "an agent cannot be asked: ");
         if (r == 0)
                 r = open_handle(client, err);
         if (r < 0) {
@@ -243,7 +176,7 @@ int
 jk_client_get(struct jk_client *client, const char *path, struct jk_text *text,
               struct jk_error *err)
 {
-        const struct curl_api *api = &client->api;
+        const struct jk_curl *api = &client->api;
         jk_autotext struct jk_text url = { 0 };
         long status = 0;
         CURLcode code;

@@ -71,7 +71,8 @@ check_file_name(const char *value, struct jk_error *err)
                        : jk_fail(err, EINVAL, "'%s' is no full path, which begins with /", value);
 }
 
-static const char *const wall_sources[] = { "off", "program", NULL };
+static const char *const wall_sources[] = { "off",     "program",  "http", "prometheus",
+                                            "redfish", "kwollect", NULL };
 static const char *const wall_units[] = { "W", "mW", "kW", "J", "Wh", "kWh", NULL };
 
 static const char *const log_levels[] = { "error", "warning", "notice", "info", "debug", NULL };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The source `program`: a command of the shell that goes on printing what it measures, a line each
- * (line.h). It runs with this program's rights, but not with its precedence, nor with its shelter
- * from the OOM killer; and it ends with the thread that reads it.
+ * (line.h). It runs as this program's user, but without the capabilities that its service gives it,
+ * nor its precedence, nor its shelter from the OOM killer; and it ends with the thread that reads
+ * it.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -47,6 +48,7 @@ become(const char *command, int out, pid_t parent)
 
         setpgid(0, 0);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* the service's are not for it */
         if (getppid() != parent)
                 _exit(127);
         setpriority(PRIO_PROCESS, 0, 0);

@@ -87,3 +87,7 @@ bool jk_reference_counts_energy(enum jk_reference_unit unit);
 double jk_reference_scale(enum jk_reference_unit unit);
 
 extern const struct jk_reference_ops jk_reference_program;
+extern const struct jk_reference_ops jk_reference_http;
+extern const struct jk_reference_ops jk_reference_prometheus;
+extern const struct jk_reference_ops jk_reference_redfish;
+extern const struct jk_reference_ops jk_reference_kwollect;

@@ -6,10 +6,16 @@
 
 #include "base/array.h"
 #include "config/rows.h"
-#include "reference/reference.h"
+#include "reference/json.h"
 
 const struct jk_reference_ops *const jk_reference_list[] = {
         &jk_reference_program,
+#ifdef JK_HAVE_CURL
+        &jk_reference_http,
+        &jk_reference_prometheus,
+        &jk_reference_redfish,
+        &jk_reference_kwollect,
+#endif
         NULL,
 };
 
@@ -124,6 +130,16 @@ check_needs(const struct jk_reference_config *reference, struct jk_error *err)
         return 0;
 }
 
+static int
+check_path(const struct jk_reference_config *reference, struct jk_error *err)
+{
+        int r = jk_json_path_check(reference->path, err);
+
+        if (r < 0)
+                jk_error_prefix(err, "wall.path: ");
+        return r;
+}
+
 int
 jk_reference_configure(const struct jk_config *config, struct jk_reference_config *ret_config,
                        struct jk_error *err)
@@ -136,12 +152,20 @@ jk_reference_configure(const struct jk_config *config, struct jk_reference_confi
         };
         int r;
 
-        if (!reference.ops) { /* off */
+        if (!reference.ops && strcmp(config->wall_source, "off") != 0)
+                return jk_fail(
+                        err, EINVAL,
+                        "wall.source: this program was built without libcurl's header, which "
+                        "%s needs",
+                        config->wall_source);
+        if (!reference.ops) {
                 *ret_config = (struct jk_reference_config){ 0 };
                 return 0;
         }
 
         r = copy_texts(config, &reference, err);
+        if (r == 0)
+                r = check_path(&reference, err);
         if (r == 0)
                 r = check_needs(&reference, err);
         if (r == 0 && reference.offset_given)
