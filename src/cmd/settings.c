@@ -130,8 +130,11 @@ jk_settings_read(const struct jk_settings *settings, struct jk_config *ret_confi
                 if (settings->given[i])
                         r = jk_config_set(&config, jk_config_rows[i].option, settings->given[i],
                                           jk_names_check, err);
-        if (r == 0)
+        if (r == 0) {
                 r = jk_reference_configure(&config, &wall, err);
+                if (r < 0 && settings->file)
+                        jk_error_prefix(err, "%s: ", settings->file);
+        }
         if (r < 0)
                 return r;
 

@@ -8,7 +8,8 @@
 
 #include "base/units.h"
 
-#define SEEK_NS (15 * JK_NS_PER_S)
+#define SEEK_NS       (15 * JK_NS_PER_S)
+#define SEEK_FIRST_NS (5 * JK_NS_PER_S) /* until it is known */
 
 /* An offset so near to the one in use is the same; another one must be found twice in a row. */
 #define SAME_OFFSET_S 0.5
@@ -103,7 +104,8 @@ seek_offset(struct jk_other *other, int64_t now_ns)
 {
         struct jk_lag_result found;
 
-        if (other->offset_given || now_ns - other->sought_ns < SEEK_NS)
+        if (other->offset_given ||
+            now_ns - other->sought_ns < (other->is_found ? SEEK_NS : SEEK_FIRST_NS))
                 return;
         other->sought_ns = now_ns;
         if (!jk_lag_find(&other->lag, &found))

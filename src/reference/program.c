@@ -115,6 +115,26 @@ program_close(struct jk_reference *program)
 
 /* ---- lines ---- */
 
+/* How it ended, once its output has: "exit status 127". It is left for program_close() to reap. */
+static int
+fail_ended(const struct jk_reference *program, struct jk_error *err)
+{
+        siginfo_t info = { 0 };
+
+        for (int ms = 0; ms < GOODBYE_MS && info.si_pid == 0; ms++) {
+                if (ms > 0)
+                        usleep(1000);
+                if (waitid(P_PID, (id_t)program->pid, &info, WEXITED | WNOWAIT | WNOHANG) < 0)
+                        break;
+        }
+        if (info.si_pid == 0)
+                return jk_fail(err, EPIPE,
+                               "wall: program: it closed its output; it will be started again");
+
+        return jk_fail(err, EPIPE, "wall: program: it ended with %s %d; it will be started again",
+                       info.si_code == CLD_EXITED ? "exit status" : "signal", info.si_status);
+}
+
 /* 1 with a line in *ret_line, valid until the next call; 0: more must be read first. */
 static int
 next_line(struct jk_reference *program, char ret_line[static LINE_MAX_BYTES])
@@ -165,9 +185,7 @@ read_more(struct jk_reference *program, int stop_fd, struct jk_error *err)
         n = read(program->fd, program->buffer + program->length,
                  sizeof program->buffer - program->length);
         if (n == 0)
-                return jk_fail(err, EPIPE,
-                               "wall: program: it ended, or closed its output; it will be started "
-                               "again");
+                return fail_ended(program, err);
         if (n < 0 && errno != EAGAIN && errno != EINTR)
                 return jk_fail(err, errno, "wall: program: cannot be read: %m");
 

@@ -27,6 +27,7 @@ serves as --root. Each file is written by one pwrite of fixed width: a reader ne
 
 import argparse
 import os
+import random
 import select
 import signal
 import sys
@@ -100,6 +101,8 @@ class Socket:
     def advance(self, options, elapsed_s, busy_s):
         """busy_s: CPU seconds of each of the socket's CPUs, added up."""
         load_s = 0 if options.static else busy_s / len(self.cpus) if self.cpus else 0
+        if options.waves:
+            load_s = elapsed_s * wave(time.monotonic(), options.waves)
         dynamic = (options.max_watts - options.idle_watts) * load_s * 1e6
         memory = (options.dram_max_watts - options.dram_idle_watts) * load_s * 1e6
 
@@ -129,6 +132,11 @@ def busy_seconds():
             if fields[0] != "cpu":
                 busy[int(fields[0][3:])] = sum(int(fields[c]) for c in BUSY_COLUMNS) / TICKS_PER_S
     return busy
+
+
+def wave(now, step_s):
+    """A load that goes up and down without a pattern, in steps, whatever the machine does."""
+    return random.Random(int(now / step_s)).random()
 
 
 def make_tree(options):
@@ -265,6 +273,8 @@ def parse():
     add("--dram-idle-watts", type=float, default=10, metavar="W")
     add("--dram-max-watts", type=float, default=50, metavar="W")
     add("--static", action="store_true", help="idle power at any load, for exact tests")
+    add("--waves", type=float, default=0, metavar="S",
+        help="load at random in steps of S seconds, whatever the machine does")
     add("--halted", action="store_true", help="start halted, until SIGUSR2")
     add("--range-uj", type=int, default=262143328850, metavar="UJ", help="of packages and cores")
     add("--dram-range-uj", type=int, default=65712999613, metavar="UJ")

@@ -120,9 +120,11 @@ static void
 a_command_that_is_not_there_is_told(void **state)
 {
         struct jk_feed *feed = start("/nonexistent/jk 2>/dev/null");
+        struct jk_error err;
 
         (void)state;
-        assert_int_equal(trouble_of(feed, NULL), -EPIPE);
+        assert_int_equal(trouble_of(feed, &err), -EPIPE);
+        assert_non_null(strstr(err.message, "exit status 127"));
         jk_feed_stop(feed);
 }
 
