@@ -153,7 +153,8 @@ writing_to_one_that_is_gone_does_not_kill(void **state)
 
         (void)state;
         signal(SIGPIPE, SIG_DFL);
-        start(&child, "exec <&-; sleep 0.1; exit 4");
+        start(&child, "exec <&-; echo closed; sleep 0.1; exit 4");
+        expect_line(&child, "closed");
         for (int i = 0; i < 1000; i++)
                 say(&child, "1234567890123456789012345678901234567890");
         expect_end(&child, -EPIPE, "exit status 4");
