@@ -50,6 +50,8 @@ serve_options(const struct jk_config *config)
                 .listen = config->listen,
                 .metrics_processes = config->metrics_processes,
                 .metrics_cgroups = config->metrics_cgroups,
+                .models = strcmp(config->models_directory, "off") == 0 ? NULL
+                                                                       : config->models_directory,
         };
 }
 

@@ -13,6 +13,7 @@
 
 extern const struct jk_command jk_command_model_calibrate;
 extern const struct jk_command jk_command_model_evaluate;
+extern const struct jk_command jk_command_model_fetch;
 extern const struct jk_command jk_command_model_import;
 extern const struct jk_command jk_command_model_list;
 extern const struct jk_command jk_command_model_match;
@@ -25,6 +26,7 @@ static const struct jk_command *const subcommands[] = {
         &jk_command_model_match,
         &jk_command_model_import,
         &jk_command_model_evaluate,
+        &jk_command_model_fetch,
         &jk_command_model_calibrate,
         &jk_command_model_select,
 };

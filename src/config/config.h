@@ -30,6 +30,8 @@ struct jk_config {
         int64_t ended_retention_ns;
         int64_t ended_tasks_max;
 
+        char *models_directory; /* of model files to offer; "off": only the shipped ones */
+
         char *record_directory; /* "off": none */
         int64_t record_file_mb;
         int64_t record_file_age_ns;

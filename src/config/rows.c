@@ -223,6 +223,19 @@ const struct jk_config_row jk_config_rows[] = {
                         "used stays in the line \"ended\"",
         },
         {
+                .section = "models",
+                .key = "directory",
+                .option = "models-directory",
+                .argument = "DIR",
+                .type = JK_CONFIG_STRING,
+                FIELD(models_directory),
+                .initial = "off",
+                .check = check_not_empty,
+                .help = "offer the model files (*.json) in this directory to other machines, below "
+                        "/api/v1/models, beside those that come with the program; \"off\" offers "
+                        "those alone",
+        },
+        {
                 .section = "record",
                 .key = "directory",
                 .option = "record",
@@ -397,6 +410,7 @@ static const struct {
 } sections[] = {
         { "metrics", "how much /metrics lists" },
         { "ledger", "what the books keep of tasks and cgroups that are gone" },
+        { "models", "model files for other machines" },
         { "record", "samples on disk, from which joulekeeper replay books anew" },
         { "wall", "a meter outside of the machine" },
 };

@@ -31,7 +31,7 @@ enum {
         CONNECTION_MEMORY = 16 << 10, /* holds request line and headers, and sends the reply */
         CONNECTION_MEMORY_STEP = 1 << 10,
         GZIP_THRESHOLD = 1024, /* bytes: below it a reply fits a packet anyway */
-        PATH_SIZE = 64,        /* longer than any route */
+        PATH_SIZE = 80,        /* longer than any route, and the name of any model */
 };
 
 static const struct jk_http_limits default_limits = {
@@ -46,6 +46,7 @@ static const struct jk_http_limits default_limits = {
 struct jk_server {
         struct jk_http_limits limits;
         struct jk_shelf *shelf;
+        struct jk_offers *offers;
         struct MHD_Daemon *daemon;
         int epoll_fd; /* the daemon's */
         int stop_fd;
@@ -209,6 +210,7 @@ answer_get(struct jk_server *server, struct MHD_Connection *mhd, const char *pat
                 .metrics_cgroups = server->metrics_cgroups,
                 .stats = &server->stats,
                 .scratch = &server->scratch,
+                .offers = server->offers,
         };
 
         server->stats.connections = server->connections.n_open;
@@ -445,6 +447,7 @@ free_server(struct jk_server **server_pointer)
         jk_connections_free(&server->connections);
         jk_bodies_free(&server->bodies);
         jk_serve_scratch_free(&server->scratch);
+        jk_offers_close(server->offers);
         free(server);
 }
 
@@ -464,7 +467,9 @@ jk_http_start(const struct jk_serve_options *options, const struct jk_http_limit
         server->limits = *limits;
         server->shelf = shelf;
         jk_serve_reconfigure(server, options);
-        r = open_server(server, options->listen, err);
+        r = jk_offers_open(options->models, &server->offers, err);
+        if (r == 0)
+                r = open_server(server, options->listen, err);
         if (r == 0)
                 r = start_thread(server, err);
         if (r < 0)

@@ -137,6 +137,8 @@ write_links(struct jk_text *html)
 {
         jk_text_string(html, "<h2>More</h2><table>");
         for (size_t i = 1; i < jk_routes_count; i++) {
+                if (jk_routes[i].flags & JK_ROUTE_BELOW)
+                        continue;
                 jk_text_printf(html, "<tr><td><a href=\"%s\">%s</a>", jk_routes[i].path,
                                jk_routes[i].path);
                 text_cell(html, jk_routes[i].summary);

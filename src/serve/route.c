@@ -21,6 +21,9 @@ const struct jk_route jk_routes[] = {
           JK_ROUTE_NEEDS_SNAPSHOT, jk_render_accounts },
         { "/api/v1/balance", "the proof: measured against booked, in microjoules",
           JK_ROUTE_NEEDS_SNAPSHOT, jk_render_balance },
+        { "/api/v1/models", "the model files that are offered: CPU, zone, error, SHA-256", 0,
+          jk_render_models },
+        { "/api/v1/models/", "a model file, by its name", JK_ROUTE_BELOW, jk_render_model },
         { "/healthz", "200 as long as the agent answers", JK_ROUTE_SMALL, jk_render_healthz },
         { "/readyz", "200 once the first tick is booked and as long as ticks go on", JK_ROUTE_SMALL,
           jk_render_readyz },
@@ -30,12 +33,21 @@ const size_t jk_routes_count = JK_COUNT(jk_routes);
 
 _Static_assert(JK_COUNT(jk_routes) <= JK_ROUTES_MAX, "raise JK_ROUTES_MAX");
 
+static bool
+is_route(const struct jk_route *route, const char *path)
+{
+        if (route->flags & JK_ROUTE_BELOW)
+                return strncmp(route->path, path, strlen(route->path)) == 0;
+
+        return strcmp(route->path, path) == 0;
+}
+
 size_t
 jk_route_find(const char *path)
 {
         size_t i = 0;
 
-        while (i < jk_routes_count && strcmp(jk_routes[i].path, path) != 0)
+        while (i < jk_routes_count && !is_route(&jk_routes[i], path))
                 i++;
 
         return i;

@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "ledger/snapshot.h"
+#include "serve/offers.h"
 #include "serve/query.h"
 #include "serve/rank.h"
 
@@ -45,6 +46,7 @@ struct jk_request {
         int64_t metrics_cgroups;
         const struct jk_serve_stats *stats;
         struct jk_serve_scratch *scratch;
+        const struct jk_offers *offers; /* models; NULL: none */
 };
 
 struct jk_reply {
@@ -61,6 +63,7 @@ struct jk_route {
         enum {
                 JK_ROUTE_SMALL = 1 << 0,          /* a few bytes: answered whatever waits */
                 JK_ROUTE_NEEDS_SNAPSHOT = 1 << 1, /* without one the reply is 503 */
+                JK_ROUTE_BELOW = 1 << 2,          /* all that begins with its path */
         } flags;
         void (*render)(const struct jk_request *request, struct jk_reply *reply);
 };
@@ -94,6 +97,8 @@ void jk_render_zones(const struct jk_request *request, struct jk_reply *reply); 
 void jk_render_balance(const struct jk_request *request, struct jk_reply *reply); /* api.c */
 void jk_render_accounts(const struct jk_request *request,
                         struct jk_reply *reply); /* api-accounts.c */
+void jk_render_models(const struct jk_request *request, struct jk_reply *reply);  /* api-models.c */
+void jk_render_model(const struct jk_request *request, struct jk_reply *reply);   /* api-models.c */
 void jk_render_healthz(const struct jk_request *request, struct jk_reply *reply); /* health.c */
 void jk_render_readyz(const struct jk_request *request, struct jk_reply *reply);  /* health.c */
 void jk_render_index(const struct jk_request *request, struct jk_reply *reply);   /* index.c */

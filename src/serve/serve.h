@@ -12,6 +12,7 @@ struct jk_serve_options {
         const char *listen;        /* "ADDR:PORT", "[ADDR]:PORT" */
         int64_t metrics_processes; /* as in jk_config */
         int64_t metrics_cgroups;
+        const char *models; /* a directory of model files to offer; NULL or "": the shipped ones */
 };
 
 struct jk_server;

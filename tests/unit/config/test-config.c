@@ -539,17 +539,18 @@ values_are_compared_and_exchanged(void **state)
 
         (void)state;
         assert_int_equal(jk_config_init(&a), 0);
-        assert_int_equal(parse("{listen: off, interval: 2s, root: /x, meter: powercap, "
-                               "activity: proc, model: share, counters: no, log-level: error, "
-                               "metrics: {processes: 1, cgroups: 1}, "
-                               "ledger: {ended-retention: 1s, ended-tasks: 1}, "
-                               "record: {directory: /x, file-mb: 1, file-age: 1s, "
-                               "keep-mb: 1}, "
-                               "wall: {source: program, command: x, url: 'http://x', query: x, "
-                               "path: x, unit: kW, interval: 2s, offset: 2s, credentials: /x, "
-                               "certificate: /x}}",
-                               &b, &err),
-                         0);
+        assert_int_equal(
+                parse("{listen: off, interval: 2s, root: /x, meter: powercap, "
+                      "activity: proc, model: share, counters: no, log-level: error, "
+                      "metrics: {processes: 1, cgroups: 1}, "
+                      "ledger: {ended-retention: 1s, ended-tasks: 1}, "
+                      "models: {directory: /x}, record: {directory: /x, file-mb: 1, file-age: 1s, "
+                      "keep-mb: 1}, "
+                      "wall: {source: program, command: x, url: 'http://x', query: x, "
+                      "path: x, unit: kW, interval: 2s, offset: 2s, credentials: /x, "
+                      "certificate: /x}}",
+                      &b, &err),
+                0);
         for (size_t i = 0; i < jk_config_n_rows; i++) {
                 jk_autoconfig struct jk_config defaults = { 0 };
 
