@@ -106,24 +106,25 @@ is_time(const struct jk_rate *rate)
         return rate->field == JK_TASK_CPU;
 }
 
-/* What was counted on the zone's package if anything was, else what was counted on all; CPU time
- * if nothing was counted. */
+/* Which rates may explain a zone of that package: what was counted there if anything was, else what
+ * was counted on all; CPU time if neither was. */
 static void
 choose_rates(struct learned *learned, const struct jk_features *features, int package)
 {
         bool has_own = false, has_counts = false;
 
-        for (size_t i = 0; i < features->n_rates; i++) {
-                has_own |= package >= 0 && features->rates[i].package == package;
-                has_counts |= !is_time(&features->rates[i]);
-        }
+        for (size_t i = 0; i < features->n_rates; i++)
+                has_counts |=
+                        jk_features_suit(features, i, package) && !is_time(&features->rates[i]);
+        for (size_t i = 0; i < features->n_rates; i++)
+                has_own |= package >= 0 && features->rates[i].package == package &&
+                           is_time(&features->rates[i]) != has_counts;
         for (size_t i = 0; i < features->n_rates; i++) {
                 const struct jk_rate *rate = &features->rates[i];
 
-                if (!jk_features_suit(features, i, package) || (has_own && rate->package < 0) ||
-                    (has_counts && is_time(rate)))
-                        continue;
-                learned->rates[learned->n++] = i;
+                if (jk_features_suit(features, i, package) && is_time(rate) != has_counts &&
+                    (!has_own || rate->package >= 0))
+                        learned->rates[learned->n++] = i;
         }
 }
 

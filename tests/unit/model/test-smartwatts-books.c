@@ -264,6 +264,25 @@ a_zone_is_told_by_its_own_events(void **state)
 }
 
 static void
+what_was_counted_elsewhere_leaves_cpu_time(void **state)
+{
+        struct fixture *f = *state;
+        struct jk_event event = { "UOPS", 1 };
+
+        assert_int_equal(jk_event_add(&f->world.events, &event), 0);
+        f->world.counters = false;
+        f->world.n_garbage = 1;
+        for (int i = 0; i < 40; i++) {
+                vary(f);
+                step(f, 2000000, WORLD_PACKAGE);
+        }
+        assert_false(isnan(expected_w(f, WORLD_PACKAGE)));
+        assert_true(fabs(f->weights[0] * (double)f->world.sample.tasks[1].cpu_ns -
+                         f->weights[1] * (double)f->world.sample.tasks[0].cpu_ns) <=
+                    1e-9 * f->weights[0] * (double)f->world.sample.tasks[1].cpu_ns);
+}
+
+static void
 absurd_ticks_break_nothing(void **state)
 {
         struct fixture *f = *state;
@@ -304,6 +323,7 @@ main(void)
                 CASE(without_counters_or_frequency_time_divides_in_one_layer),
                 CASE(a_counter_that_is_missing_once_costs_nothing),
                 CASE(a_zone_is_told_by_its_own_events),
+                CASE(what_was_counted_elsewhere_leaves_cpu_time),
                 CASE(absurd_ticks_break_nothing),
         };
 
