@@ -325,7 +325,7 @@ static int
 calibrate(const struct request *request, struct jk_error *err)
 {
         jk_autofree struct jk_measurements *measurements = calloc(1, sizeof *measurements);
-        struct jk_calibration calibration;
+        struct jk_calibration calibration = { 0 };
         struct chosen chosen = { 0 };
         int r;
 

@@ -225,7 +225,9 @@ select_main(const struct jk_command *command, int argc, char *argv[])
         for (int i = first; first >= 0 && status == JK_EXIT_OK && i < argc; i++)
                 status = add_path(&request, argv[i]);
         if (first >= 0 && status == JK_EXIT_OK && request.n_paths == 0)
-                status = jk_usage_error(command, "give recordings");
+                status = jk_usage_error(command,
+                                        "give recordings; how to count events for one is in "
+                                        "--help");
         if (first >= 0 && status == JK_EXIT_OK && select_by(&request, &rows, &err) < 0) {
                 fflush(stdout);
                 fprintf(stderr, "joulekeeper model select: %s\n", err.message);
@@ -244,6 +246,12 @@ const struct jk_command jk_command_model_select = {
         .details = "Of all that was counted in the recordings, that event is added which makes the "
                    "error smallest in ticks that were kept apart, until none makes it clearly "
                    "smaller.\n"
+                   "\n"
+                   "It does not count by itself. Where the CPU counts events (a machine of one's "
+                   "own, not most virtual ones), count candidates while varied loads run, as many "
+                   "at once as are counted all the time, beside energy, and import them:\n"
+                   "  perf stat -a -I 1000 -x, -o load.csv -e power/energy-pkg/,EVENT,EVENT …\n"
+                   "  joulekeeper import --format perf-stat -o load.jkr load.csv\n"
                    "\n"
                    "exit status:\n"
                    "  0  there is a choice\n"

@@ -44,6 +44,7 @@ read_power(struct jk_recorded_rows *rows, const struct jk_sample *sample, double
                 rows->by_name = by_name;
                 n++;
         }
+        rows->package = jk_zone_only_package(table, rows->kind);
         *ret_power_w = power_w;
         return n > 0;
 }
@@ -54,9 +55,9 @@ find_counts(struct jk_recorded_rows *rows, const struct jk_sample *sample,
             struct jk_count ret_counts[JK_COUNTS_MAX])
 {
         if (rows->n_counts == 0)
-                rows->n_counts = jk_count_list(sample, -1, rows->counts);
+                rows->n_counts = jk_count_list(sample, rows->package, rows->counts);
         for (size_t i = 0; i < rows->n_counts; i++)
-                if (jk_count_find(sample, rows->counts[i].name, -1, &ret_counts[i]) < 0)
+                if (jk_count_find(sample, rows->counts[i].name, rows->package, &ret_counts[i]) < 0)
                         return false;
 
         return rows->n_counts > 0;

@@ -14,6 +14,7 @@ struct jk_recorded_rows {
 
         enum jk_zone_kind kind;
         bool by_name;
+        int package; /* whose counts are looked at besides those of all CPUs, or -1 */
         size_t n_counts;
         struct jk_count counts[JK_COUNTS_MAX];
         size_t n, x_capacity, y_capacity;

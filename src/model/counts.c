@@ -74,6 +74,21 @@ jk_count_find(const struct jk_sample *sample, const char *name, int package,
         return 0;
 }
 
+int
+jk_zone_only_package(const struct jk_zone_table *table, enum jk_zone_kind kind)
+{
+        int package = -1;
+        size_t n = 0;
+
+        for (size_t i = 0; i < table->count; i++) {
+                if (table->zones[i].kind != kind)
+                        continue;
+                package = table->zones[i].package;
+                n++;
+        }
+        return n == 1 ? package : -1;
+}
+
 size_t
 jk_count_list(const struct jk_sample *sample, int package,
               struct jk_count ret_counts[JK_COUNTS_MAX])

@@ -25,6 +25,10 @@ const char *jk_count_unit(const char *name);
 int jk_count_find(const struct jk_sample *sample, const char *name, int package,
                   struct jk_count *ret_count);
 
+/* The package of the only zone of a kind; -1 if there are several, or none: which of them an event
+ * of a package belongs to is then not to be told by the kind. */
+int jk_zone_only_package(const struct jk_zone_table *table, enum jk_zone_kind kind);
+
 /* All that the sample counts of a package and of all CPUs: how many. */
 size_t jk_count_list(const struct jk_sample *sample, int package,
                      struct jk_count ret_counts[JK_COUNTS_MAX]);

@@ -128,25 +128,11 @@ events_open(const char *path, struct jk_model **ret_model, struct jk_error *err)
 
 /* ---- what is counted ---- */
 
-static int
-package_of(const struct jk_model *model, const struct jk_zone_table *table)
-{
-        int package = -1;
-        size_t n = 0;
-
-        for (size_t i = 0; i < table->count; i++) {
-                if (table->zones[i].kind != model->file.zone)
-                        continue;
-                package = table->zones[i].package;
-                n++;
-        }
-        return n == 1 ? package : -1;
-}
-
 /* Names are looked up only when there may be others. */
 static void
 find_counts(struct jk_model *model, const struct jk_sample *sample)
 {
+        int package = jk_zone_only_package(sample->zones, model->file.zone);
         size_t n_events = jk_sample_n_events(sample), i = 0;
 
         if (model->looked && model->n_events == n_events &&
@@ -154,8 +140,7 @@ find_counts(struct jk_model *model, const struct jk_sample *sample)
                 return;
 
         while (i < model->file.n_features &&
-               jk_count_find(sample, model->file.features[i].name, package_of(model, sample->zones),
-                             &model->counts[i]) == 0)
+               jk_count_find(sample, model->file.features[i].name, package, &model->counts[i]) == 0)
                 i++;
         model->missing = i;
         model->counted = i == model->file.n_features;

@@ -59,7 +59,7 @@ static struct folds *
 make_folds(const struct jk_selection_rows *rows, const struct jk_selection_rule *rule)
 {
         struct folds *folds = calloc(1, sizeof *folds + rule->n_folds * sizeof folds->fold[0]);
-        double x[JK_GRAM_MAX];
+        double x[JK_GRAM_MAX] = { 0 };
 
         if (!folds)
                 return NULL;
@@ -99,7 +99,7 @@ judge(struct folds *folds, const struct jk_selection_rows *rows,
       const struct jk_selection_rule *rule, const bool used[JK_GRAM_MAX])
 {
         struct jk_selection_error error = { 0 };
-        double n_relative = 0, x[JK_GRAM_MAX];
+        double n_relative = 0, x[JK_GRAM_MAX] = { 0 };
 
         hold_out(folds, used);
         for (size_t row = 0; row < rows->n; row++) {

@@ -5,10 +5,12 @@
  */
 #include "tests/unit/model/world.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "model/counts.h"
 #include "model/file.h"
 #include "model/model.h"
 
@@ -216,6 +218,31 @@ a_zone_is_divided_as_share_does_while_an_event_is_not_counted(void **state)
 }
 
 static void
+events_of_a_package_are_those_of_its_only_zone(void **state)
+{
+        struct jk_event event = { .name = "hits", .package = 0 };
+        struct jk_zone other = { .name = "package-1", .kind = JK_ZONE_PACKAGE, .package = 1 };
+        struct fixture *f = *state;
+        struct jk_count count;
+
+        assert_int_equal(jk_event_add(&f->world.events, &event), 0);
+        f->world.n_garbage = 1;
+        f->file.n_features = 0;
+        add_weight(&f->file, "hits", "1/s", 1e-6);
+        open_model(f);
+        run(f, 3);
+        assert_true(isfinite(jk_model_events.expect(f->model, WORLD_PACKAGE).power_w));
+
+        assert_int_equal(jk_zone_only_package(&f->world.zones, JK_ZONE_PACKAGE), 0);
+        assert_int_equal(jk_count_find(&f->world.sample, "hits", 0, &count), 0);
+        assert_int_equal(jk_count_find(&f->world.sample, "hits", 1, &count), -ENOENT);
+        other.idle_w = other.limit_w = other.max_w = NAN;
+        assert_true(jk_zone_add(&f->world.zones, &other) > 0);
+        assert_int_equal(jk_zone_only_package(&f->world.zones, JK_ZONE_PACKAGE), -1);
+        assert_int_equal(jk_zone_only_package(&f->world.zones, JK_ZONE_GPU), -1);
+}
+
+static void
 refused(struct fixture *f, const char *says)
 {
         struct jk_error err = { "" };
@@ -258,6 +285,7 @@ main(void)
                 TEST(weights_of_a_thread_or_of_many_zones_are_brought_to_one_zone),
                 TEST(another_zone_is_divided_as_share_does),
                 TEST(a_zone_is_divided_as_share_does_while_an_event_is_not_counted),
+                TEST(events_of_a_package_are_those_of_its_only_zone),
                 TEST(what_is_no_file_of_weights_is_refused),
         };
 
