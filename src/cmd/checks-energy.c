@@ -87,7 +87,8 @@ check_meters(struct jk_diagnosis *diagnosis)
         check_power(diagnosis, meters);
         n = jk_meters_status(meters, &status);
         for (size_t i = 0; i < n; i++)
-                check_meter(diagnosis, meters, &status[i]);
+                if (status[i].ops != &jk_meter_wall || !diagnosis->wall || !diagnosis->wall->ops)
+                        check_meter(diagnosis, meters, &status[i]); /* it has a check of its own */
         jk_meters_close(meters);
 }
 
@@ -135,5 +136,6 @@ void
 jk_check_energy(struct jk_diagnosis *diagnosis)
 {
         check_meters(diagnosis);
+        jk_check_wall(diagnosis);
         check_filtering(diagnosis);
 }

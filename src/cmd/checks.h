@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/root.h"
 #include "base/text.h"
+#include "reference/reference.h"
 
 enum jk_check_state {
         JK_CHECK_OK,
@@ -34,7 +35,8 @@ struct jk_finding {
 /* The answer: findings in the order of the checks, and what decides the verdict. */
 struct jk_diagnosis {
         const struct jk_root *root;
-        const char *listen; /* the address an agent would serve at */
+        const char *listen;                     /* the address an agent would serve at */
+        const struct jk_reference_config *wall; /* a meter outside; NULL, or without ops: none */
         struct jk_finding findings[JK_FINDINGS_MAX];
         size_t n;
         bool energy_seen;    /* some meter works, if only the estimate */
@@ -57,6 +59,7 @@ struct jk_finding *jk_diagnosis_message(struct jk_diagnosis *diagnosis, const ch
                                         const char *message);
 
 void jk_check_energy(struct jk_diagnosis *diagnosis);   /* checks-energy.c */
+void jk_check_wall(struct jk_diagnosis *diagnosis);     /* checks-wall.c */
 void jk_check_activity(struct jk_diagnosis *diagnosis); /* checks-activity.c */
 void jk_check_machine(struct jk_diagnosis *diagnosis);  /* checks-machine.c */
 

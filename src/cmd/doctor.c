@@ -10,6 +10,7 @@
 #include "base/array.h"
 #include "cmd/checks.h"
 #include "cmd/command.h"
+#include "cmd/settings.h"
 #include "cmd/wrap.h"
 #include "config/config.h"
 #include "serve/json.h"
@@ -27,6 +28,7 @@ static const struct {
 };
 
 static const struct jk_option options[] = {
+        { 'c', "config", "FILE", "ask the meter outside that this file configures, too (wall)" },
         { 'j', "json", NULL, "JSON instead of a table" },
         { 0, "listen", "ADDR:PORT",
           "the address that must be free for the agent "
@@ -36,7 +38,7 @@ static const struct jk_option options[] = {
 
 struct request {
         bool json;
-        const char *listen, *root;
+        const char *listen, *root, *config;
 };
 
 static int
@@ -48,6 +50,8 @@ set(const struct jk_option *option, const char *value, void *data)
                 request->json = true;
         else if (strcmp(option->name, "listen") == 0)
                 request->listen = value;
+        else if (strcmp(option->name, "config") == 0)
+                request->config = value;
         else
                 request->root = value;
 
@@ -158,7 +162,8 @@ doctor_main(const struct jk_command *command, int argc, char *argv[])
 {
         struct request request = { .listen = "127.0.0.1:9782", .root = "/" };
         jk_autoroot struct jk_root root = JK_ROOT_CLOSED;
-        struct jk_diagnosis diagnosis = { .root = &root };
+        struct jk_reference_config wall = { 0 };
+        struct jk_diagnosis diagnosis = { .root = &root, .wall = &wall };
         enum verdict verdict;
         struct jk_error err;
         int left;
@@ -170,6 +175,8 @@ doctor_main(const struct jk_command *command, int argc, char *argv[])
                 return jk_usage_error(command, "what is '%s'? doctor takes options only",
                                       argv[left]);
         if (jk_root_open(request.root, &root, &err) < 0)
+                return jk_usage_error(command, "%s", err.message);
+        if (request.config && jk_settings_wall(request.config, &wall, &err) < 0)
                 return jk_usage_error(command, "%s", err.message);
 
         diagnosis.listen = request.listen;

@@ -27,10 +27,9 @@ check_not_empty(const char *value, struct jk_error *err)
 static int
 check_url(const char *value, struct jk_error *err)
 {
-        static const char http[] = "http://", https[] = "https://", mqtt[] = "mqtt://";
+        static const char http[] = "http://", https[] = "https://";
         bool known = strncmp(value, http, sizeof http - 1) == 0 ||
-                     strncmp(value, https, sizeof https - 1) == 0 ||
-                     strncmp(value, mqtt, sizeof mqtt - 1) == 0;
+                     strncmp(value, https, sizeof https - 1) == 0;
 
         if (*value == '\0')
                 return 0; /* not given */
