@@ -179,6 +179,12 @@ jk_web_get(struct jk_web *web, const char *url, int stop_fd, struct jk_text *ret
                                "%.*s: gave HTTP status %ld; is what the file named by "
                                "wall.credentials holds right?",
                                told_length(url), url, status);
+        if (status == 400 || status == 422)
+                return jk_fail(
+                        err, EPROTO,
+                        "%.*s: gave HTTP status %ld: it does not understand what it is asked; "
+                        "is wall.query right?",
+                        told_length(url), url, status);
         if (status != 200)
                 return jk_fail(err, EPROTO, "%.*s: gave HTTP status %ld", told_length(url), url,
                                status);
