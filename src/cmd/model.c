@@ -21,14 +21,9 @@ extern const struct jk_command jk_command_model_select;
 extern const struct jk_command jk_command_model_show;
 
 static const struct jk_command *const subcommands[] = {
-        &jk_command_model_list,
-        &jk_command_model_show,
-        &jk_command_model_match,
-        &jk_command_model_import,
-        &jk_command_model_evaluate,
-        &jk_command_model_fetch,
-        &jk_command_model_calibrate,
-        &jk_command_model_select,
+        &jk_command_model_list,      &jk_command_model_show,     &jk_command_model_match,
+        &jk_command_model_import,    &jk_command_model_evaluate, &jk_command_model_fetch,
+        &jk_command_model_calibrate, &jk_command_model_select,
 };
 
 /* "model list" -> "list" */

@@ -108,12 +108,9 @@ int
 jk_offered_check(const struct jk_offered *offered, const char *text, size_t length,
                  struct jk_model_file *ret_file, struct jk_error *err)
 {
-        jk_autofree struct jk_model_file *file = malloc(sizeof *file);
         char sha256[JK_SHA256_HEX_SIZE];
+        struct jk_model_file file;
         int r;
-
-        if (!file)
-                return jk_fail(err, ENOMEM, "%s: out of memory", offered->name);
 
         jk_sha256_hex(text, length, sha256);
         if (strcmp(sha256, offered->sha256) != 0)
@@ -121,12 +118,12 @@ jk_offered_check(const struct jk_offered *offered, const char *text, size_t leng
                                "%s: its SHA-256 is %s, and %s was offered; it was changed on the "
                                "way, or on the server since: try again",
                                offered->name, sha256, offered->sha256);
-        r = jk_model_file_parse(offered->name, text, length, file, err);
+        r = jk_model_file_parse(offered->name, text, length, &file, err);
         if (r < 0)
                 return r;
-        if (strcmp(file->name, offered->name) != 0)
-                return jk_fail(err, EBADMSG, "%s: it calls itself %s", offered->name, file->name);
+        if (strcmp(file.name, offered->name) != 0)
+                return jk_fail(err, EBADMSG, "%s: it calls itself %s", offered->name, file.name);
 
-        *ret_file = *file;
+        *ret_file = file;
         return 0;
 }

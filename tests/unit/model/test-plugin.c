@@ -83,7 +83,7 @@ one_that_fits_divides(void **state)
         struct jk_model *model;
         struct jk_error err;
         struct world world;
-        double weights[2];
+        double weights[2] = { 0 };
         struct jk_split split = { .task_weights = weights };
 
         (void)state;

@@ -220,7 +220,7 @@ static void
 a_program_that_answers_divides(void **state)
 {
         struct trial trial;
-        double weights[2];
+        double weights[2] = { 0 };
         struct jk_split split = { .task_weights = weights };
 
         (void)state;
