@@ -159,6 +159,36 @@ def the_agent_runs_the_program_and_ends_it(place):
     wait_until(lambda: has_ended(program), "the end of the program")
 
 
+def books(agent):
+    """Dimension -> id -> zones, all of one tick; and which."""
+    while True:
+        replies = {by: agent.api(f"accounts?dimension={by}") for by in ("task", "cgroup", "machine")}
+        sequences = {reply["sequence"] for reply in replies.values()}
+        if len(sequences) == 1:
+            return sequences.pop(), {
+                by: {account["id"]: account["zones"] for account in reply["accounts"]}
+                for by, reply in replies.items()}
+
+
+@placed
+def a_replay_by_the_program_has_the_accounts_of_the_run(place):
+    directory = place.directory()
+    agent = place.agent(place.fake(), "--record", directory, "--model", PROGRAM)
+    place.work("spin")
+    agent.settle(10)
+    sequence, run_ = books(agent)
+    check(agent.stop()[0] == 0, agent.output)
+    if "divided by CPU time instead" in agent.output:
+        raise Skip("the program was late: this machine is too busy to compare")
+    recording, = Path(directory).iterdir()
+    for by, wanted in run_.items():
+        done = run("replay", "--model", PROGRAM, "--by", by, "--all", "--output", "json", "--ticks",
+                   sequence + 1, recording)
+        replayed = {account["id"]: account["zones"] for account in json.loads(done.stdout)["accounts"]
+                    if account["dimension"] == by}
+        check(replayed == wanted, f"{by}\nrun: {wanted}\nreplay: {replayed}")
+
+
 @placed
 def a_program_that_is_killed_is_started_again(place):
     agent = place.agent(place.fake(), "--model", PROGRAM)
