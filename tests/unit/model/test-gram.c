@@ -15,15 +15,17 @@
 
 enum { COLUMNS = 6, ROWS = 60 };
 
+/* Columns are much alike, so that one that was of use at first may have to go again. */
 static void
 fill(struct jk_gram *gram, const double *truth, double noise, uint64_t *random)
 {
         *gram = (struct jk_gram){ .n = COLUMNS };
         for (int row = 0; row < ROWS; row++) {
                 double x[COLUMNS], y = noise * random_normal(random);
+                double common = random_unit(random);
 
                 for (int i = 0; i < COLUMNS; i++) {
-                        x[i] = random_unit(random);
+                        x[i] = common + 0.3 * random_unit(random);
                         y += truth[i] * x[i];
                 }
                 jk_gram_add(gram, x, y);

@@ -125,6 +125,7 @@ what_only_tells_blocks_apart_explains_little(void **state)
                 f->y[row] = 20 + 10 * ((block * 7) % 5) + 0.5 * random_normal(&f->random);
         }
         assert_int_equal(jk_select(&f->rows, &rule, &f->selection), 0);
+        assert_true(f->selection.before.rms_w > 10); /* each block by the others' mean */
         for (size_t i = 0; i < f->selection.n; i++)
                 assert_true(f->selection.after[i].rms_w > 0.5 * f->selection.before.rms_w);
 }
