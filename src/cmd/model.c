@@ -19,11 +19,12 @@ extern const struct jk_command jk_command_model_list;
 extern const struct jk_command jk_command_model_match;
 extern const struct jk_command jk_command_model_select;
 extern const struct jk_command jk_command_model_show;
+extern const struct jk_command jk_command_model_train;
 
 static const struct jk_command *const subcommands[] = {
         &jk_command_model_list,      &jk_command_model_show,     &jk_command_model_match,
         &jk_command_model_import,    &jk_command_model_evaluate, &jk_command_model_fetch,
-        &jk_command_model_calibrate, &jk_command_model_select,
+        &jk_command_model_calibrate, &jk_command_model_select,   &jk_command_model_train,
 };
 
 /* "model list" -> "list" */

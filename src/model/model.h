@@ -66,6 +66,7 @@ struct jk_model_ops {
 };
 
 extern const struct jk_model_ops jk_model_adaptive;
+extern const struct jk_model_ops jk_model_curve;
 extern const struct jk_model_ops jk_model_events;
 extern const struct jk_model_ops jk_model_plugin;
 extern const struct jk_model_ops jk_model_program;

@@ -17,6 +17,7 @@ const struct jk_model_ops *const jk_model_list[] = {
         &jk_model_smartwatts,
         &jk_model_plugin,
         &jk_model_program,
+        &jk_model_curve,
         NULL,
 };
 

@@ -16,22 +16,14 @@
 
 #define DAY_NS          (24 * 3600 * JK_NS_PER_S)
 #define ENDED_TASKS_MAX 1000000 /* as the configuration has it */
+#define SMALL_MAX       (1 << 20)
 
-/* "model name : Intel(R) …" of x86; elsewhere there is none, and the field stays empty. */
+/* What there is no "model name" of, as on ARM, stays empty. */
 static void
-find_cpu(const struct jk_root *root, char *cpu, size_t size)
+find_cpu(const struct jk_root *root, struct jk_about *about)
 {
-        char text[4096];
-        const char *name;
-
-        if (jk_root_read(root, "proc/cpuinfo", text, sizeof text) <= 0)
-                return;
-        name = strstr(text, "model name");
-        name = name ? strchr(name, ':') : NULL;
-        if (!name)
-                return;
-        name += 1 + strspn(name + 1, " \t");
-        snprintf(cpu, size, "%.*s", (int)strcspn(name, "\n"), name);
+        if (jk_cpu_identify(root, &about->identity, NULL) == 0)
+                snprintf(about->cpu, sizeof about->cpu, "%s", about->identity.name);
 }
 
 void
@@ -41,7 +33,7 @@ jk_about_machine(struct jk_about *ret_about, const struct jk_root *root)
 
         *ret_about = (struct jk_about){ 0 };
         snprintf(ret_about->program, sizeof ret_about->program, "joulekeeper " JK_VERSION);
-        find_cpu(root, ret_about->cpu, sizeof ret_about->cpu);
+        find_cpu(root, ret_about);
         if (uname(&name) < 0)
                 return;
         snprintf(ret_about->host, sizeof ret_about->host, "%s", name.nodename);
@@ -51,7 +43,7 @@ jk_about_machine(struct jk_about *ret_about, const struct jk_root *root)
 
 /* ---- as JSON ---- */
 
-enum field_kind { STRING, NUMBER, BOOLEAN };
+enum field_kind { STRING, NUMBER, SMALL, BOOLEAN };
 
 static const struct field {
         const char *name;
@@ -68,6 +60,16 @@ static const struct field {
         FIELD(STRING, "kernel", kernel),
         FIELD(STRING, "machine", machine),
         FIELD(STRING, "cpu", cpu),
+        FIELD(STRING, "cpu_vendor", identity.vendor),
+        FIELD(SMALL, "cpu_family", identity.family),
+        FIELD(SMALL, "cpu_model", identity.model),
+        FIELD(SMALL, "cpu_stepping", identity.stepping),
+        FIELD(SMALL, "cpu_implementer", identity.implementer),
+        FIELD(SMALL, "cpu_part", identity.part),
+        FIELD(SMALL, "cpu_siblings", identity.siblings),
+        FIELD(SMALL, "cpu_cores", identity.cores),
+        FIELD(SMALL, "cpus", identity.n_cpus),
+        FIELD(BOOLEAN, "guest", identity.hypervisor),
         FIELD(STRING, "activity", activity),
         FIELD(STRING, "model", model),
         FIELD(NUMBER, "interval_ns", interval_ns),
@@ -87,6 +89,8 @@ to_json(const struct field *field, const struct jk_about *about)
                 return json_string(value) ?: json_string("?"); /* not UTF-8 */
         case NUMBER:
                 return json_integer(*(const int64_t *)value);
+        case SMALL:
+                return json_integer(*(const int *)value);
         case BOOLEAN:
                 return json_boolean(*(const bool *)value);
         }
@@ -126,6 +130,11 @@ from_json(const struct field *field, const json_t *object, struct jk_about *abou
         case NUMBER:
                 if (json_is_integer(value))
                         *(int64_t *)to = json_integer_value(value);
+                break;
+        case SMALL:
+                if (json_is_integer(value) && json_integer_value(value) >= 0 &&
+                    json_integer_value(value) <= SMALL_MAX)
+                        *(int *)to = (int)json_integer_value(value);
                 break;
         case BOOLEAN:
                 *(bool *)to = json_is_true(value);

@@ -11,17 +11,19 @@
 #include "base/root.h"
 #include "base/text.h"
 #include "ledger/ledger.h"
+#include "meter/cpu-model.h"
 
 #define JK_RECORDING_FORMAT 1
 
 struct jk_about {
-        char program[64];  /* "joulekeeper 0.1.0" */
-        char host[65];     /* nodename */
-        char kernel[130];  /* "Linux 6.1.0-28-amd64" */
-        char machine[65];  /* "x86_64" */
-        char cpu[128];     /* its model, by proc/cpuinfo */
-        char activity[32]; /* the collector: "bpf" */
-        char model[256];   /* that booked while it was recorded: a spec (model.h) */
+        char program[64];                /* "joulekeeper 0.1.0" */
+        char host[65];                   /* nodename */
+        char kernel[130];                /* "Linux 6.1.0-28-amd64" */
+        char machine[65];                /* "x86_64" */
+        char cpu[128];                   /* its model, by proc/cpuinfo */
+        struct jk_cpu_identity identity; /* of its CPU; its name is `cpu`; 0: not told */
+        char activity[32];               /* the collector: "bpf" */
+        char model[256];                 /* that booked while it was recorded: a spec (model.h) */
         int64_t interval_ns;
         struct jk_ledger_options ledger;
         bool anonymised;
