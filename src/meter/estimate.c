@@ -293,12 +293,8 @@ find_reference(const struct jk_sample *sample, const struct jk_zone *zone,
                enum jk_correction_basis *ret_basis)
 {
         static const enum jk_zone_kind around[] = { JK_ZONE_PSYS, JK_ZONE_BATTERY, JK_ZONE_WALL };
-        int same;
+        int same = jk_zone_find(sample->zones, zone->name);
 
-        if (!sample->zones)
-                return -1;
-
-        same = jk_zone_find(sample->zones, zone->name);
         *ret_basis = JK_CORRECTION_SAME;
         if (same >= 0 && is_reference(sample, (size_t)same))
                 return same;
@@ -325,7 +321,7 @@ sum_of_estimates(const struct jk_meter *meter)
 }
 
 static void
-learn(struct jk_meter *meter, size_t i, const struct jk_sample *sample)
+learn_zone(struct jk_meter *meter, size_t i, const struct jk_sample *sample)
 {
         struct estimated *estimated = &meter->estimated[i];
         double elapsed_s = (double)sample->elapsed_ns / 1e9, span_s;
@@ -353,6 +349,14 @@ learn(struct jk_meter *meter, size_t i, const struct jk_sample *sample)
         memcpy(estimated->reference, sample->zones->zones[reference].name,
                sizeof estimated->reference);
         estimated->pending_s = estimated->pending_j = 0;
+}
+
+static void
+estimate_learn(struct jk_meter *meter, const struct jk_sample *sample)
+{
+        for (size_t i = 0; i < meter->n_zones; i++)
+                if (!isnan(meter->estimated[i].now.power_w) && sample->elapsed_ns > 0)
+                        learn_zone(meter, i, sample);
 }
 
 /* Say anew what a zone is like, where that has changed enough. */
@@ -438,8 +442,6 @@ estimate_read(struct jk_meter *meter, struct jk_sample *sample, struct jk_error 
         for (size_t i = 0; i < meter->n_zones; i++) {
                 int index = meter->zones[i].index;
 
-                if (meter->estimated[i].begun)
-                        learn(meter, i, sample);
                 if (index >= 0)
                         sample->readings[index] = read_zone(meter, i, sample->elapsed_ns);
                 else
@@ -494,6 +496,7 @@ const struct jk_meter_ops jk_meter_estimate = {
         .open = estimate_open,
         .zones = estimate_zones,
         .read = estimate_read,
+        .learn = estimate_learn,
         .note = estimate_note,
         .close = estimate_close,
 };

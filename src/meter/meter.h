@@ -50,12 +50,12 @@ struct jk_meter_ops {
          * a thread of its own (slow.h), where only the sample's time is to be seen. */
         bool slow;
 
-        /* It measures nothing: it goes by what all others read in the tick and by what tasks did,
-         * so it is read last, by jk_meters_estimate(). It stays open while others have its zones,
-         * to learn from them. */
+        /* It measures nothing, but goes by what tasks did, so it is read by jk_meters_estimate().
+         * It stays open while others have its zones, to learn from them. */
         bool estimates;
 
-        /* It looks at what those that measure read in the tick: it is read after all of them. */
+        /* It looks at what the others read in the tick: it is read after all of them, estimates
+         * too. */
         bool last;
 
         /* Find what there is below env->root. 0, -ENODEV if this machine has no such meter (the
@@ -72,6 +72,10 @@ struct jk_meter_ops {
          * first reading of a zone sets a baseline and is flagged REBASED, not SEEN. A zone whose
          * index is -1 loses its baseline, as another meter counts it now. Allocates nothing. */
         int (*read)(struct jk_meter *meter, struct jk_sample *sample, struct jk_error *err);
+
+        /* All readings of the tick are in the sample: what is to be learned from them. May be
+         * missing. */
+        void (*learn)(struct jk_meter *meter, const struct jk_sample *sample);
 
         /* What there is to say of its zones while it works: valid until the next call; or NULL.
          * May be missing. */

@@ -318,8 +318,8 @@ note_zones(struct jk_meters *meters, size_t s)
 }
 
 /* Meters that need no proof are read first, so that a trial has both sides; and those that look at
- * what the others read, at the end. */
-enum round { PLAIN, PROVEN, LAST, ROUNDS };
+ * what the others read, at the end, when there are the estimates as well. */
+enum round { PLAIN, PROVEN, LAST };
 
 static enum round
 round_of(const struct jk_meter_ops *ops)
@@ -341,6 +341,11 @@ read_slots(struct jk_meters *meters, struct jk_sample *sample, enum round round)
 
                 if (!slot->meter || slot->ops->estimates || round_of(slot->ops) != round)
                         continue;
+                if (slot->fresh) { /* opened in this tick: its baselines */
+                        prepare_scratch(meters, sample);
+                        jk_meters_read_slot(meters, s, &meters->scratch, &err);
+                        continue;
+                }
 
                 trial = jk_meters_on_trial(meters, s);
                 r = trial ? read_on_trial(meters, s, sample, &err)
@@ -364,7 +369,9 @@ read_baselines(struct jk_meters *meters, const struct jk_sample *sample)
         for (size_t s = 0; s < meters->n_slots; s++) {
                 struct jk_meters_slot *slot = &meters->slots[s];
 
-                if (slot->meter && slot->fresh && !slot->ops->estimates) {
+                if (slot->ops->estimates || slot->ops->last)
+                        continue; /* they have their turn after the tasks */
+                if (slot->meter && slot->fresh) {
                         struct jk_error err = { 0 };
 
                         prepare_scratch(meters, sample);
@@ -381,15 +388,15 @@ void
 jk_meters_read(struct jk_meters *meters, struct jk_sample *sample)
 {
         int64_t now_ns = sample->time.monotonic_ns;
-        bool changed = false;
+        bool changed;
 
         for (size_t s = 0; s < meters->n_slots; s++)
                 meters->slots[s].fresh = false;
         memcpy(meters->owner_before, meters->owner, sizeof meters->owner_before);
         sample->zones = &meters->table;
 
-        for (enum round round = PLAIN; round < ROUNDS; round++)
-                changed |= read_slots(meters, sample, round);
+        changed = read_slots(meters, sample, PLAIN);
+        changed |= read_slots(meters, sample, PROVEN);
         changed |= jk_meters_retry(meters, now_ns);
         changed |= jk_meters_rescan(meters, now_ns);
         if (!changed)
@@ -452,15 +459,25 @@ estimate_slot(struct jk_meters *meters, size_t s, struct jk_sample *sample)
         bool failed;
         int r;
 
-        meters->scratch = *sample; /* what others read is to be seen */
+        prepare_scratch(meters, sample);
         lend_zones(meters, s);
         r = jk_meters_read_slot(meters, s, &meters->scratch, &err);
         take_estimates(meters, s, sample);
 
         failed = note_result(meters, s, r, &err, sample);
+        slot->fresh = false;
+        return failed;
+}
+
+static void
+learn_slot(struct jk_meters *meters, size_t s, const struct jk_sample *sample)
+{
+        struct jk_meters_slot *slot = &meters->slots[s];
+
+        if (slot->meter && slot->ops->learn)
+                slot->ops->learn(slot->meter, sample);
         meters->status[s].note =
                 slot->meter && slot->ops->note ? slot->ops->note(slot->meter) : NULL;
-        return failed;
 }
 
 void
@@ -471,6 +488,9 @@ jk_meters_estimate(struct jk_meters *meters, struct jk_sample *sample)
         for (size_t s = 0; s < meters->n_slots; s++)
                 if (meters->slots[s].meter && meters->slots[s].ops->estimates)
                         changed |= estimate_slot(meters, s, sample);
+        changed |= read_slots(meters, sample, LAST);
+        for (size_t s = 0; s < meters->n_slots; s++)
+                learn_slot(meters, s, sample);
         if (changed)
                 claim_and_settle(meters);
 }

@@ -52,7 +52,8 @@ void jk_meters_set_interval(struct jk_meters *meters, int64_t interval_ns);
 /* Fill sample->zones and sample->readings. Never fails: what cannot be read is not seen. */
 void jk_meters_read(struct jk_meters *meters, struct jk_sample *sample);
 
-/* The same for meters that estimate, once the sample has its tasks: to be called in each tick. */
+/* The same for meters that estimate, and those that look at all others, once the sample has its
+ * tasks: to be called in each tick after jk_meters_read(). */
 void jk_meters_estimate(struct jk_meters *meters, struct jk_sample *sample);
 
 const struct jk_zone_table *jk_meters_zones(const struct jk_meters *meters);
