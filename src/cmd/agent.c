@@ -36,6 +36,7 @@ engine_options(const struct jk_agent *agent)
                 .meters = config->meters,
                 .activity = config->activity,
                 .model = config->model,
+                .estimate_model = config->estimate_model,
                 .counters = config->counters,
                 .wall = agent->wall.ops ? &agent->wall : NULL,
                 .ledger = { .ended_retention_ns = config->ended_retention_ns,

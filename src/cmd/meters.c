@@ -297,7 +297,7 @@ print_meters(const struct jk_meters *meters)
         printf("\n%-10s  %-8s  %5s  %s\n", "meter", "state", "zones", "why");
         for (size_t s = 0; s < n; s++) {
                 printf("%-10s  %-8s  %5zu  %s\n", status[s].ops->name, state_names[status[s].state],
-                       status[s].n_zones, status[s].error.message);
+                       status[s].n_zones, jk_meter_status_text(&status[s]));
                 if (!isnan(status[s].lag.offset_s))
                         printf("%-10s  comes %.1f s late\n", "", status[s].lag.offset_s);
         }
@@ -373,15 +373,15 @@ meters_json(const struct jk_meters *meters)
 
         for (size_t s = 0; s < n; s++)
                 json_array_append_new(
-                        array,
-                        json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "meter",
-                                  status[s].ops->name, "summary", status[s].ops->summary, "state",
-                                  state_names[status[s].state], "zones",
-                                  (json_int_t)status[s].n_zones, "failures",
-                                  (json_int_t)status[s].failures, "offset_s",
-                                  number(status[s].lag.offset_s), "error",
-                                  status[s].error.message[0] ? json_string(status[s].error.message)
-                                                             : json_null()));
+                        array, json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "meter",
+                                         status[s].ops->name, "summary", status[s].ops->summary,
+                                         "state", state_names[status[s].state], "zones",
+                                         (json_int_t)status[s].n_zones, "failures",
+                                         (json_int_t)status[s].failures, "offset_s",
+                                         number(status[s].lag.offset_s), "error",
+                                         *jk_meter_status_text(&status[s])
+                                                 ? json_string(jk_meter_status_text(&status[s]))
+                                                 : json_null()));
 
         return array;
 }

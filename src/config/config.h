@@ -20,6 +20,7 @@ struct jk_config {
         char *meters;
         char *activity;
         char *model;
+        char *estimate_model; /* "auto": none; else model files */
         bool counters;
         char *log_level; /* error, warning, notice, info, debug */
 

@@ -148,6 +148,18 @@ const struct jk_config_row jk_config_rows[] = {
                         "zones",
         },
         {
+                .key = "estimate-model",
+                .option = "estimate-model",
+                .argument = "FILE[,FILE]",
+                .type = JK_CONFIG_STRING,
+                FIELD(estimate_model),
+                .initial = "auto",
+                .check = check_not_empty,
+                .help = "model files that zones without a meter are estimated by, separated by "
+                        "commas, as joulekeeper model train writes them; \"auto\" goes by the "
+                        "table of CPUs",
+        },
+        {
                 .key = "counters",
                 .option = "counters",
                 .argument = "BOOL",

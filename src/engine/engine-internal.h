@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "curve/estimates.h"
 #include "engine/engine.h"
 
 struct jk_users;
@@ -21,6 +22,7 @@ enum jk_complaint {
 
 struct jk_engine {
         struct jk_root root, proc_root, cgroup_root, users_root;
+        struct jk_estimates estimates; /* what the meters' estimates go by */
         struct jk_meters *meters;
         struct jk_cgroups *cgroups;
         struct jk_users *users;

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/root.h"
 #include "engine/engine-internal.h"
+#include "model/curve-file.h"
 #include "workload/epc.h"
 #include "workload/user.h"
 
@@ -84,6 +85,37 @@ open_activity(struct jk_engine *engine, const struct jk_engine_options *options,
         return 0;
 }
 
+/* The curves of model files. */
+static int
+read_estimates(struct jk_engine *engine, const char *paths, struct jk_error *err)
+{
+        struct jk_estimates *estimates = &engine->estimates;
+        jk_autofree char *list = paths ? strdup(paths) : NULL;
+        char *rest = list, *path;
+        int r = paths && !list ? jk_fail(err, ENOMEM, "engine: out of memory") : 0;
+
+        if (!paths || strcmp(paths, "auto") == 0)
+                return r;
+
+        while (r == 0 && (path = strsep(&rest, ","))) {
+                if (estimates->n_curves == JK_CURVES_MAX)
+                        return jk_fail(err, E2BIG, "estimate-model: give up to %d files",
+                                       JK_CURVES_MAX);
+                r = jk_curve_read(path, &estimates->curves[estimates->n_curves], err);
+                if (r < 0)
+                        jk_error_prefix(err, "estimate-model: ");
+                for (size_t i = 0; r == 0 && i < estimates->n_curves; i++)
+                        if (estimates->curves[i].kind ==
+                            estimates->curves[estimates->n_curves].kind)
+                                r = jk_fail(err, EINVAL,
+                                            "estimate-model: %s is of a zone that another file is "
+                                            "of, too; give one for each",
+                                            path);
+                estimates->n_curves++;
+        }
+        return r;
+}
+
 static int
 open_parts(struct jk_engine *engine, const struct jk_engine_options *options, struct jk_error *err)
 {
@@ -91,6 +123,7 @@ open_parts(struct jk_engine *engine, const struct jk_engine_options *options, st
         struct jk_meter_env meter_env = {
                 .root = &engine->root,
                 .interval_ns = options->interval_ns,
+                .estimates = &engine->estimates,
                 .wall = options->wall,
         };
         struct jk_error why = { "" };
@@ -102,7 +135,9 @@ open_parts(struct jk_engine *engine, const struct jk_engine_options *options, st
         snprintf(engine->model_label, sizeof engine->model_label, "%s",
                  jk_model_label(options->model));
 
-        r = jk_root_open(path, &engine->root, err);
+        r = read_estimates(engine, options->estimate_model, err);
+        if (r == 0)
+                r = jk_root_open(path, &engine->root, err);
         if (r == 0)
                 r = open_tree(path, "proc", &engine->proc_root, err);
         if (r == 0)

@@ -12,12 +12,13 @@
 #include "meter/meters.h"
 
 struct jk_engine_options {
-        const char *root;     /* sysfs and procfs below it; NULL: "/" */
-        int64_t interval_ns;  /* 10 ms to 60 s */
-        const char *meters;   /* as jk_meters_open() takes it; NULL: auto */
-        const char *activity; /* "auto", "bpf", "proc"; NULL: auto */
-        const char *model;    /* as jk_model_open() takes it; NULL: auto */
-        bool counters;        /* use hardware counters where there are any */
+        const char *root;           /* sysfs and procfs below it; NULL: "/" */
+        int64_t interval_ns;        /* 10 ms to 60 s */
+        const char *meters;         /* as jk_meters_open() takes it; NULL: auto */
+        const char *activity;       /* "auto", "bpf", "proc"; NULL: auto */
+        const char *model;          /* as jk_model_open() takes it; NULL: auto */
+        const char *estimate_model; /* model files, comma-separated; NULL or "auto": none */
+        bool counters;              /* use hardware counters where there are any */
         struct jk_ledger_options ledger;
         const struct jk_reference_config *wall; /* a meter outside; NULL: none */
 };

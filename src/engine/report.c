@@ -71,7 +71,8 @@ report_meters(const struct jk_engine *engine, struct jk_status *status)
                 report->failures = meters[i].failures;
                 report->offset_s = meters[i].lag.offset_s;
                 report->offset_error_s = meters[i].lag.error_s;
-                snprintf(report->message, sizeof report->message, "%s", meters[i].error.message);
+                snprintf(report->message, sizeof report->message, "%s",
+                         jk_meter_status_text(&meters[i]));
         }
 }
 

@@ -58,6 +58,7 @@ struct estimated {
 
         /* since the reference was read last: its energy covers all of that */
         double pending_j, pending_s;
+        bool is_same; /* the latest was of the same zone: of the zone's power alone */
         char reference[JK_ZONE_NAME_SIZE]; /* whose reading was taken last */
 };
 
@@ -280,32 +281,71 @@ by_curve(const struct jk_meter *meter, const struct estimated *estimated)
 
 /* ---- correction ---- */
 
+/* What a zone is compared with. */
+struct reference {
+        enum jk_correction_basis basis;
+        double power_w, span_s;
+        const char *name;
+};
+
 static bool
-is_reference(const struct jk_sample *sample, size_t i)
+is_read(const struct jk_sample *sample, size_t i)
 {
-        return sample->zones->zones[i].provenance != JK_MODELLED &&
-               (sample->readings[i].flags & JK_READING_SEEN) && sample->readings[i].elapsed_ns > 0;
+        return (sample->readings[i].flags & JK_READING_SEEN) && sample->readings[i].elapsed_ns > 0;
 }
 
-/* What measures the same as a zone, or the nearest around it: its index, or -1. */
-static int
-find_reference(const struct jk_sample *sample, const struct jk_zone *zone,
-               enum jk_correction_basis *ret_basis)
+static void
+add_reference(struct reference *reference, const struct jk_sample *sample, size_t i)
+{
+        const struct jk_zone_reading *reading = &sample->readings[i];
+
+        reference->name = sample->zones->zones[i].name;
+        reference->power_w += jk_power_w(reading->energy_uj, reading->elapsed_ns);
+        reference->span_s = (double)reading->elapsed_ns / 1e9;
+}
+
+/* Meters of the same energy: by the table a zone has its name, a curve is of all of its kind. */
+static bool
+find_same(const struct jk_sample *sample, const struct jk_zone *zone, bool all_of_kind,
+          struct reference *ret)
+{
+        struct reference found = { .basis = JK_CORRECTION_SAME };
+
+        for (size_t i = 0; i < sample->zones->count; i++) {
+                const struct jk_zone *other = &sample->zones->zones[i];
+
+                if (other->provenance == JK_MODELLED || other->kind != zone->kind ||
+                    (!all_of_kind && strcmp(other->name, zone->name) != 0))
+                        continue;
+                if (!is_read(sample, i))
+                        return false;
+                add_reference(&found, sample, i);
+        }
+        if (!found.name)
+                return false;
+
+        *ret = found;
+        return true;
+}
+
+/* The nearest meter of a zone around it. */
+static bool
+find_around(const struct jk_sample *sample, const struct jk_zone *zone, struct reference *ret)
 {
         static const enum jk_zone_kind around[] = { JK_ZONE_PSYS, JK_ZONE_BATTERY, JK_ZONE_WALL };
-        int same = jk_zone_find(sample->zones, zone->name);
 
-        *ret_basis = JK_CORRECTION_SAME;
-        if (same >= 0 && is_reference(sample, (size_t)same))
-                return same;
-
-        *ret_basis = JK_CORRECTION_AROUND;
         for (size_t k = 0; k < JK_COUNT(around) && zone->kind != around[k]; k++)
-                for (size_t i = 0; i < sample->zones->count; i++)
-                        if (sample->zones->zones[i].kind == around[k] && is_reference(sample, i))
-                                return (int)i;
+                for (size_t i = 0; i < sample->zones->count; i++) {
+                        const struct jk_zone *other = &sample->zones->zones[i];
 
-        return -1;
+                        if (other->kind != around[k] || other->provenance == JK_MODELLED ||
+                            !is_read(sample, i))
+                                continue;
+                        *ret = (struct reference){ .basis = JK_CORRECTION_AROUND };
+                        add_reference(ret, sample, i);
+                        return true;
+                }
+        return false;
 }
 
 /* All that is estimated, and used: what a zone around them holds of these. */
@@ -324,30 +364,29 @@ static void
 learn_zone(struct jk_meter *meter, size_t i, const struct jk_sample *sample)
 {
         struct estimated *estimated = &meter->estimated[i];
-        double elapsed_s = (double)sample->elapsed_ns / 1e9, span_s;
-        enum jk_correction_basis basis;
-        int reference = find_reference(sample, &meter->zones[i].zone, &basis);
-        double power_w = reference >= 0 && basis == JK_CORRECTION_AROUND ? sum_of_estimates(meter)
-                                                                         : estimated->now.power_w;
+        const struct jk_zone *zone = &meter->zones[i].zone;
+        double elapsed_s = (double)sample->elapsed_ns / 1e9, power_w = estimated->now.power_w;
+        struct reference reference = { 0 };
+        bool found = find_same(sample, zone, estimated->curve, &reference) ||
+                     find_around(sample, zone, &reference);
 
+        if (reference.basis == JK_CORRECTION_AROUND || (!found && !estimated->is_same))
+                power_w = sum_of_estimates(meter);
         estimated->pending_s += elapsed_s;
         estimated->pending_j += power_w * elapsed_s;
-        if (reference < 0) {
+        if (!found) {
                 if (estimated->pending_s > ABSENT_S)
                         jk_correction_age(estimated->correction, elapsed_s);
                 return;
         }
 
         /* A slow meter's reading covers several ticks; one that covers others tells nothing. */
-        span_s = (double)sample->readings[reference].elapsed_ns / 1e9;
-        if (fabs(span_s - estimated->pending_s) <= 0.5 * elapsed_s &&
-            isfinite(estimated->pending_j))
-                jk_correction_learn(estimated->correction, basis,
-                                    estimated->pending_j / estimated->pending_s,
-                                    (double)sample->readings[reference].energy_uj / 1e6 / span_s,
+        estimated->is_same = reference.basis == JK_CORRECTION_SAME;
+        if (fabs(reference.span_s - estimated->pending_s) <= 0.5 * elapsed_s)
+                jk_correction_learn(estimated->correction, reference.basis,
+                                    estimated->pending_j / estimated->pending_s, reference.power_w,
                                     estimated->pending_s);
-        memcpy(estimated->reference, sample->zones->zones[reference].name,
-               sizeof estimated->reference);
+        snprintf(estimated->reference, sizeof estimated->reference, "%s", reference.name);
         estimated->pending_s = estimated->pending_j = 0;
 }
 
@@ -426,6 +465,8 @@ estimate_read(struct jk_meter *meter, struct jk_sample *sample, struct jk_error 
         const char *missing;
         bool seen;
 
+        for (size_t i = 0; i < meter->n_zones; i++)
+                meter->estimated[i].now.power_w = NAN;
         if (!(sample->flags & JK_SAMPLE_CPUS))
                 return jk_fail(err, ENODATA,
                                "estimate: the CPUs' utilisation was not read (proc/stat)");

@@ -27,6 +27,13 @@ struct jk_meter_status {
         const char *note;      /* what it says of its zones, or NULL; valid until it is read */
 };
 
+/* What is to be said of it: why it does not work, or what it says of its zones. */
+static inline const char *
+jk_meter_status_text(const struct jk_meter_status *status)
+{
+        return status->error.message[0] || !status->note ? status->error.message : status->note;
+}
+
 struct jk_meters;
 
 /* Every meter there is, NULL-terminated, in order of preference. */

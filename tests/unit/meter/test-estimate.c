@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "curve/estimates.h"
 #include "meter/cpu-model.h"
 
 static void
@@ -316,6 +317,170 @@ unreadable_cpuinfo_is_explained(void **state)
         tree_destroy(&tree);
 }
 
+/* ---- curves, and meters that show up ---- */
+
+/* 10 W idle, 20 W per busy CPU: half of what is true. */
+static struct jk_estimates estimates;
+
+static void
+forget_estimates(void)
+{
+        struct jk_curve *curve = &estimates.curves[0];
+
+        memset(&estimates, 0, sizeof estimates);
+        estimates.n_curves = 1;
+        *curve = (struct jk_curve){ .name = "half", .kind = JK_ZONE_PACKAGE, .cpus = 2 };
+        for (size_t l = 0; l < JK_CURVE_LEVELS; l++)
+                curve->levels_w[l] = 10;
+        curve->terms[0] = (struct jk_curve_term){ "cpu", 20, 2 };
+        curve->n_terms = 1;
+        curve->busiest = 1;
+        curve->error_pct = 30;
+}
+
+/* Ticks of a load that swings, with the true power of the named zone, or none. */
+static void
+swing(struct bench *bench, int ticks, const char *measured, double offset_w, double factor)
+{
+        static struct jk_zone_table table;
+
+        table = (struct jk_zone_table){ 0 };
+        assert_int_equal(jk_zone_add(&table, &bench->zones[0].zone), 0);
+        if (measured) {
+                struct jk_zone zone = { .kind = strcmp(measured, "wall") == 0 ? JK_ZONE_WALL
+                                                                              : JK_ZONE_PACKAGE };
+
+                snprintf(zone.name, sizeof zone.name, "%s", measured);
+                if (jk_zone_add(&table, &zone) < 0) {
+                        table.zones[0] = zone; /* the same: the other meter has it now */
+                        bench->zones[0].index = -1;
+                }
+        }
+        for (int i = 0; i < ticks; i++) {
+                double busy = 0.5 + 0.5 * sin(i / 20.0);
+                double watts = offset_w + factor * (10 + 20 * 2 * busy);
+
+                bench->sample.zones = &table;
+                estimate_tick(bench, 2, busy);
+                bench->sample.zones = &table;
+                if (measured)
+                        bench->sample.readings[table.count - 1] = (struct jk_zone_reading){
+                                .energy_uj = (int64_t)(watts * 1e6),
+                                .elapsed_ns = JK_NS_PER_S,
+                                .flags = JK_READING_SEEN,
+                        };
+                jk_meter_estimate.learn(bench->meter, &bench->sample);
+        }
+        bench->zones[0].index = 0;
+}
+
+static double
+full_w(struct bench *bench)
+{
+        for (int i = 0; i < 2; i++)
+                estimate_tick(bench, 2, 1);
+        return (double)bench->sample.readings[0].energy_uj / 1e6;
+}
+
+static void
+with_curve(void (*test)(struct bench *bench))
+{
+        struct tree tree;
+        struct bench bench = { .now = { 1, 1, 1 }, .ops = &jk_meter_estimate };
+        struct jk_meter_env env = { .interval_ns = JK_NS_PER_S, .estimates = &estimates };
+
+        forget_estimates();
+        tree_make(&tree);
+        put_cpus(&tree, 2, 85, 7, " hypervisor");
+        env.root = &tree.root;
+        assert_int_equal(jk_meter_estimate.open(&env, &bench.meter, &bench.err), 0);
+        bench.n_zones = jk_meter_estimate.zones(bench.meter, &bench.zones);
+        bench.zones[0].index = 0;
+        test(&bench);
+        bench_close(&bench);
+        tree_destroy(&tree);
+}
+
+static void
+check_curve(struct bench *bench)
+{
+        assert_int_equal(bench->n_zones, 1);
+        assert_string_equal(bench->zones[0].zone.name, "package-0");
+        assert_true(bench->zones[0].zone.idle_w == 10);
+        assert_true(bench->zones[0].zone.uncertainty_pct == 30);
+        assert_true(fabs(full_w(bench) - 50) < 1e-3);
+        assert_null(jk_meter_estimate.note(bench->meter));
+}
+
+static void
+a_curve_goes_before_the_table(void **state)
+{
+        (void)state;
+        with_curve(check_curve);
+}
+
+static void
+check_same(struct bench *bench)
+{
+        swing(bench, 3600, "package-0", 0, 2);
+        assert_true(fabs(full_w(bench) - 100) < 3); /* also when the meter is gone */
+        swing(bench, 600, NULL, 0, 0);
+        assert_true(bench->zones[0].zone.uncertainty_pct < 5);
+        assert_true(fabs(bench->zones[0].zone.idle_w - 20) < 2);
+        assert_non_null(strstr(jk_meter_estimate.note(bench->meter), "factor 2.0"));
+}
+
+static void
+a_meter_that_was_there_has_corrected_it(void **state)
+{
+        (void)state;
+        with_curve(check_same);
+}
+
+static void
+check_around(struct bench *bench)
+{
+        swing(bench, 3600, "wall", 50, 2);
+        assert_true(fabs(full_w(bench) - (10 + 2 * 40)) < 3);
+        for (int i = 0; i < 300; i++)
+                full_w(bench);
+        assert_true(bench->zones[0].zone.uncertainty_pct < 10);
+        assert_true(bench->zones[0].zone.idle_w == 10); /* of that the wall says nothing */
+        assert_non_null(strstr(jk_meter_estimate.note(bench->meter), "by wall"));
+}
+
+static void
+a_meter_around_it_corrects_what_moves(void **state)
+{
+        (void)state;
+        with_curve(check_around);
+}
+
+static void
+check_missing(struct bench *bench)
+{
+        strcpy(estimates.curves[0].terms[0].name, "cycles");
+        bench_begin(bench, JK_NS_PER_S);
+        swing(bench, 0, NULL, 0, 0);
+        for (int i = 0; i < 2; i++) {
+                bench_begin(bench, JK_NS_PER_S);
+                bench->sample.flags |= JK_SAMPLE_CPUS;
+                jk_sample_add_cpu(&bench->sample)->online = true;
+                bench->sample.cpus[0].idle_ns = 1000000000;
+        }
+        assert_int_equal(jk_meter_estimate.read(bench->meter, &bench->sample, &bench->err),
+                         -ENODATA);
+        assert_non_null(strstr(bench->err.message, "half needs cycles"));
+        assert_false(bench->sample.readings[0].flags & JK_READING_SEEN);
+}
+
+static void
+what_a_curve_needs_and_is_not_seen_is_said(void **state)
+{
+        (void)state;
+        with_curve(check_missing);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_curve_rises_without_a_step),
         cmocka_unit_test(cpus_are_recognised_without_their_names),
@@ -326,6 +491,10 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(bare_metal_has_a_zone_per_package),
         cmocka_unit_test(arm_machines_get_the_widest_estimate),
         cmocka_unit_test(unreadable_cpuinfo_is_explained),
+        cmocka_unit_test(a_curve_goes_before_the_table),
+        cmocka_unit_test(a_meter_that_was_there_has_corrected_it),
+        cmocka_unit_test(a_meter_around_it_corrects_what_moves),
+        cmocka_unit_test(what_a_curve_needs_and_is_not_seen_is_said),
 };
 
 JK_RUN_TESTS(tests)
