@@ -241,8 +241,8 @@ tell(const struct run *run, const struct jk_curve *curve, const struct jk_fit_er
 {
         jk_model_file_init(file);
         jk_curve_to_file(curve, file);
-        snprintf(file->summary, sizeof file->summary, "%s%s of %.80s", run->is_one ? "" : "all ",
-                 run->training->zone,
+        snprintf(file->summary, sizeof file->summary, "%s%s of %.80s", run->training->zone,
+                 run->is_one ? "" : " zones, all together,",
                  run->about.cpu[0] ? run->about.cpu : "a CPU that nobody named");
         tell_cpu(run, curve, &file->cpu);
         tell_provenance(run, &file->provenance);
