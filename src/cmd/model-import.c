@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "base/cleanup.h"
 #include "base/text.h"
 #include "cmd/command.h"
 #include "model/kepler.h"
@@ -46,31 +45,11 @@ set_option(const struct jk_option *option, const char *value, void *data)
 }
 
 static int
-read_text(const char *path, struct jk_text *text, struct jk_error *err)
-{
-        jk_autofclose FILE *file = fopen(path, "re");
-        char buffer[4096];
-        size_t n;
-
-        if (!file)
-                return jk_fail(err, errno, "%s: %m", path);
-        while ((n = fread(buffer, 1, sizeof buffer, file)) > 0 &&
-               text->length <= JK_MODEL_BYTES_MAX)
-                jk_text_bytes(text, buffer, n);
-        if (ferror(file))
-                return jk_fail(err, EIO, "%s: it cannot be read", path);
-        if (text->length > JK_MODEL_BYTES_MAX)
-                return jk_fail(err, EFBIG, "%s: it is longer than %d bytes; are these weights?",
-                               path, JK_MODEL_BYTES_MAX);
-        return text->failed ? jk_fail(err, ENOMEM, "%s: out of memory", path) : 0;
-}
-
-static int
 import(const struct request *request, const char *path, struct jk_error *err)
 {
         jk_autotext struct jk_text in = { 0 }, out = { 0 };
         struct jk_model_file file;
-        int r = read_text(path, &in, err);
+        int r = jk_model_text_read(path, &in, err);
 
         if (r == 0)
                 r = jk_kepler_parse(path, in.data ? in.data : "", in.length, request->component,

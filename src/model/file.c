@@ -321,13 +321,11 @@ int
 jk_model_file_parse(const char *name, const char *text, size_t length,
                     struct jk_model_file *ret_file, struct jk_error *err)
 {
-        jk_autofree struct jk_model_file *file = malloc(sizeof *file);
         auto_json json_t *json = NULL;
+        struct jk_model_file file;
         json_error_t fault;
         int r;
 
-        if (!file)
-                return jk_fail(err, ENOMEM, "%s: out of memory", name);
         if (length > JK_MODEL_BYTES_MAX)
                 return jk_fail(err, EBADMSG, "%s: it is longer than the %d bytes of any model",
                                name, JK_MODEL_BYTES_MAX);
@@ -338,35 +336,44 @@ jk_model_file_parse(const char *name, const char *text, size_t length,
         if (!json)
                 return jk_fail(err, EBADMSG, "%s:%d: %s", name, fault.line, fault.text);
 
-        jk_model_file_init(file);
-        r = read_model(json, file, err);
+        jk_model_file_init(&file);
+        r = read_model(json, &file, err);
         if (r < 0) {
                 jk_error_prefix(err, "%s: ", name);
                 return r;
         }
-        *ret_file = *file;
+        *ret_file = file;
         return 0;
+}
+
+int
+jk_model_text_read(const char *path, struct jk_text *text, struct jk_error *err)
+{
+        jk_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        char buffer[4096];
+        ssize_t n;
+
+        if (fd < 0)
+                return jk_fail(err, errno, "%s: %m", path);
+        while ((n = read(fd, buffer, sizeof buffer)) > 0 && text->length <= JK_MODEL_BYTES_MAX)
+                jk_text_bytes(text, buffer, (size_t)n);
+        if (n < 0)
+                return jk_fail(err, errno, "%s: it cannot be read: %m", path);
+        if (text->length > JK_MODEL_BYTES_MAX)
+                return jk_fail(err, EBADMSG, "%s: it is longer than the %d bytes of any model",
+                               path, JK_MODEL_BYTES_MAX);
+        return text->failed ? jk_fail(err, ENOMEM, "%s: out of memory", path) : 0;
 }
 
 int
 jk_model_file_read(const char *path, struct jk_model_file *ret_file, struct jk_error *err)
 {
-        jk_autofree char *text = malloc(JK_MODEL_BYTES_MAX + 1);
-        jk_autofclose FILE *file = fopen(path, "re");
-        struct stat status;
-        size_t length;
+        jk_autotext struct jk_text text = { 0 };
+        int r = jk_model_text_read(path, &text, err);
 
-        if (!text)
-                return jk_fail(err, ENOMEM, "%s: out of memory", path);
-        if (!file || fstat(fileno(file), &status) < 0)
-                return jk_fail(err, errno, "%s: %m", path);
-        if (S_ISDIR(status.st_mode))
-                return jk_fail(err, EISDIR, "%s: this is a directory, and no model file", path);
-
-        length = fread(text, 1, JK_MODEL_BYTES_MAX + 1, file);
-        if (ferror(file))
-                return jk_fail(err, EIO, "%s: it cannot be read", path);
-        return jk_model_file_parse(path, text, length, ret_file, err);
+        return r < 0 ? r
+                     : jk_model_file_parse(path, text.data ? text.data : "", text.length, ret_file,
+                                           err);
 }
 
 /* ---- writing ---- */
@@ -415,7 +422,7 @@ print_object(const char *key, const struct jk_field *fields, size_t n, const voi
 int
 jk_model_file_print(const struct jk_model_file *file, struct jk_text *text, struct jk_error *err)
 {
-        jk_autofree struct jk_model_file *again = malloc(sizeof *again);
+        struct jk_model_file again;
         size_t start = text->length;
         bool first = false;
         int r;
@@ -429,10 +436,10 @@ jk_model_file_print(const struct jk_model_file *file, struct jk_text *text, stru
                      &file->provenance, text);
         print_object("error", error_fields, JK_COUNT(error_fields), &file->error, text);
         jk_text_string(text, "\n}\n");
-        if (text->failed || !again)
+        if (text->failed)
                 return jk_fail(err, ENOMEM, "out of memory");
 
-        r = jk_model_file_parse(file->name, text->data + start, text->length - start, again, err);
+        r = jk_model_file_parse(file->name, text->data + start, text->length - start, &again, err);
         return r == -EBADMSG ? -EINVAL : r;
 }
 

@@ -101,6 +101,9 @@ void jk_model_file_init(struct jk_model_file *file);
 int jk_model_file_parse(const char *name, const char *text, size_t length,
                         struct jk_model_file *ret_file, struct jk_error *err);
 
+/* Append what is in a file of up to JK_MODEL_BYTES_MAX; -EBADMSG if it is longer. */
+int jk_model_text_read(const char *path, struct jk_text *text, struct jk_error *err);
+
 /* From a file of up to JK_MODEL_BYTES_MAX: as above, or why it cannot be read. */
 int jk_model_file_read(const char *path, struct jk_model_file *ret_file, struct jk_error *err);
 

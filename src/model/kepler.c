@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -289,14 +290,12 @@ int
 jk_kepler_parse(const char *name, const char *text, size_t length, const char *component,
                 const char *category, struct jk_model_file *ret_file, struct jk_error *err)
 {
-        jk_autofree struct jk_model_file *file = malloc(sizeof *file);
         auto_json json_t *root = NULL;
         struct weights weights = { .name = name, .err = err };
+        struct jk_model_file file;
         json_error_t fault;
         int zone, r;
 
-        if (!file)
-                return jk_fail(err, ENOMEM, "%s: out of memory", name);
         root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &fault);
         if (!root && json_error_code(&fault) == json_error_out_of_memory)
                 return jk_fail(err, ENOMEM, "%s: out of memory", name);
@@ -306,27 +305,27 @@ jk_kepler_parse(const char *name, const char *text, size_t length, const char *c
         if (zone < 0)
                 return zone;
 
-        jk_model_file_init(file);
-        file->kind = JK_MODEL_LINEAR;
-        file->per = JK_PER_MACHINE;
-        file->zone = zones[zone].zone;
+        jk_model_file_init(&file);
+        file.kind = JK_MODEL_LINEAR;
+        file.per = JK_PER_MACHINE;
+        file.zone = zones[zone].zone;
         weights.component = zones[zone].component;
         weights.all = json_object_get(json_object_get(root, weights.component), "All_Weights");
         if (!json_is_object(weights.all))
                 return jk_fail(err, EBADMSG, "%s: %s.All_Weights: there are none", name,
                                weights.component);
-        r = take_weights(&weights, category, file);
+        r = take_weights(&weights, category, &file);
         if (r < 0)
                 return r;
 
-        take_machine(root, file);
-        name_model(name, weights.component, file);
-        copy_text(root, "model_name", file->summary, sizeof file->summary);
-        snprintf(file->provenance.program, sizeof file->provenance.program, "Kepler");
-        snprintf(file->provenance.method, sizeof file->provenance.method,
+        take_machine(root, &file);
+        name_model(name, weights.component, &file);
+        copy_text(root, "model_name", file.summary, sizeof file.summary);
+        snprintf(file.provenance.program, sizeof file.provenance.program, "Kepler");
+        snprintf(file.provenance.method, sizeof file.provenance.method,
                  "linear regression of %s power", weights.component);
-        snprintf(file->provenance.source, sizeof file->provenance.source,
+        snprintf(file.provenance.source, sizeof file.provenance.source,
                  "weights of Kepler's model server");
-        *ret_file = *file;
+        *ret_file = file;
         return 0;
 }

@@ -199,7 +199,7 @@ jk_model_match_compare(const struct jk_model_match *a, const struct jk_model_mat
 }
 
 const char *
-jk_model_nearness_name(enum jk_model_nearness i)
+jk_model_nearness_name(enum jk_model_nearness near)
 {
-        return nearness[i].name;
+        return nearness[near].name;
 }

@@ -42,4 +42,4 @@ struct jk_model_match jk_model_match(const struct jk_model_cpu *cpu,
 int jk_model_match_compare(const struct jk_model_match *a, const struct jk_model_match *b);
 
 /* "the same CPU" … "another vendor's" */
-const char *jk_model_nearness_name(enum jk_model_nearness nearness);
+const char *jk_model_nearness_name(enum jk_model_nearness near);
