@@ -12,9 +12,10 @@
 #include "base/clock.h"
 
 #define OFFSET_MIN_S (-10.0)
-#define OFFSET_MAX_S 40.0
 #define STEP_S       0.5
-#define STEPS        101 /* (OFFSET_MAX_S - OFFSET_MIN_S) / STEP_S + 1 */
+
+/* A search is spread over ticks: so many offsets take some 0.15 ms. */
+#define STEPS_AT_ONCE 8
 
 #define VALUES_MIN      20
 #define SPREAD_W        1.0  /* the least standard deviation of inside power, */
@@ -37,16 +38,25 @@ jk_lag_clear(struct jk_lag *lag)
 
 /* ---- the rings ---- */
 
+/* Without a division, which would be most of what a search costs. */
+static size_t
+place_of(size_t first, size_t i)
+{
+        size_t place = first + i;
+
+        return place < JK_LAG_POINTS ? place : place - JK_LAG_POINTS;
+}
+
 static const struct jk_lag_inside *
 inside_at(const struct jk_lag *lag, size_t i)
 {
-        return &lag->inside[(lag->inside_first + i) % JK_LAG_POINTS];
+        return &lag->inside[place_of(lag->inside_first, i)];
 }
 
 static const struct jk_lag_outside *
 outside_at(const struct jk_lag *lag, size_t i)
 {
-        return &lag->outside[(lag->outside_first + i) % JK_LAG_POINTS];
+        return &lag->outside[place_of(lag->outside_first, i)];
 }
 
 void
@@ -206,32 +216,59 @@ parabola(double left, double middle, double right, double *ret_top, double *ret_
         *ret_fall = -bend / 2;
 }
 
-bool
-jk_lag_find(const struct jk_lag *lag, struct jk_lag_result *ret_result)
+static double
+correlation_at(const struct jk_lag *lag, size_t step, double *ret_n)
 {
-        double r[STEPS], n[STEPS], top, fall, unexplained;
-        size_t best = 0;
+        struct moments m = moments_at(lag, OFFSET_MIN_S + STEP_S * (double)step);
 
-        for (size_t i = 0; i < STEPS; i++) {
-                struct moments m = moments_at(lag, OFFSET_MIN_S + STEP_S * (double)i);
+        *ret_n = m.n;
+        return correlation(&m);
+}
 
-                r[i] = correlation(&m);
-                n[i] = m.n;
-                if (!isnan(r[i]) && (isnan(r[best]) || r[i] > r[best]))
-                        best = i;
+bool
+jk_lag_search(struct jk_lag_search *search, const struct jk_lag *lag)
+{
+        for (size_t i = 0; i < STEPS_AT_ONCE && search->next < JK_LAG_STEPS; i++) {
+                double n, r = correlation_at(lag, search->next, &n);
+
+                if (search->next == 0 || (!isnan(r) && !(r <= search->best_r))) {
+                        search->best = search->next;
+                        search->best_r = r;
+                }
+                search->next++;
         }
-
-        /* At the end of what was tried, or known, the best may lie beyond. */
-        if (best == 0 || best == STEPS - 1 || isnan(r[best]) || isnan(r[best - 1]) ||
-            isnan(r[best + 1]) || r[best] < CORRELATION_MIN)
+        if (search->next < JK_LAG_STEPS)
                 return false;
 
-        parabola(r[best - 1], r[best], r[best + 1], &top, &fall);
-        unexplained = fmax(1 - r[best] * r[best], UNEXPLAINED_MIN);
+        search->next = 0;
+        return true;
+}
+
+/* The best and its neighbours are looked at again, as values may have come meanwhile. */
+bool
+jk_lag_conclude(const struct jk_lag_search *search, const struct jk_lag *lag,
+                struct jk_lag_result *ret_result)
+{
+        double left, middle, right, top, fall, unexplained, n;
+
+        /* At the end of what was tried, or known, the best may lie beyond. */
+        if (search->best == 0 || search->best == JK_LAG_STEPS - 1)
+                return false;
+
+        left = correlation_at(lag, search->best - 1, &n);
+        right = correlation_at(lag, search->best + 1, &n);
+        middle = correlation_at(lag, search->best, &n);
+        if (isnan(left) || isnan(middle) || isnan(right) || middle < CORRELATION_MIN)
+                return false;
+
+        parabola(left, middle, right, &top, &fall);
+        if (!(fall > 0) || fabs(top) > 1)
+                return false;
+        unexplained = fmax(1 - middle * middle, UNEXPLAINED_MIN);
         *ret_result = (struct jk_lag_result){
-                .offset_s = OFFSET_MIN_S + STEP_S * ((double)best + top),
-                .error_s = STEP_S * sqrt(unexplained / (2 * r[best] * fall) * DEPENDENCE / n[best]),
-                .correlation = r[best],
+                .offset_s = OFFSET_MIN_S + STEP_S * ((double)search->best + top),
+                .error_s = STEP_S * sqrt(unexplained / (2 * middle * fall) * DEPENDENCE / n),
+                .correlation = middle,
         };
         return ret_result->error_s <= ERROR_MAX_S;
 }

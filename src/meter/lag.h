@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JK_LAG_POINTS 640
+#define JK_LAG_POINTS 400
 
 /* Outside power: what was drawn on average from one time to another, by the outside's clock. */
 struct jk_lag_outside {
@@ -58,6 +58,16 @@ int64_t jk_lag_inside_until(const struct jk_lag *lag);
 /* Mean power inside from one time to another; NaN where that is not all known. */
 double jk_lag_inside_w(const struct jk_lag *lag, int64_t from_ns, int64_t to_ns);
 
-/* Find the offset, from -10 s to 40 s. False where there is too little to tell: too few values, too
+/* A search for the offset, from -10 s to 40 s in steps of half a second: a part of it in each call,
+ * true when all have been tried, and it begins anew. Zeroed, it has not begun. */
+#define JK_LAG_STEPS 101
+struct jk_lag_search {
+        size_t next, best; /* steps */
+        double best_r;
+};
+bool jk_lag_search(struct jk_lag_search *search, const struct jk_lag *lag);
+
+/* What a whole search has found. False where there is too little to tell: too few values, too
  * little variation, no clear best. */
-bool jk_lag_find(const struct jk_lag *lag, struct jk_lag_result *ret_result);
+bool jk_lag_conclude(const struct jk_lag_search *search, const struct jk_lag *lag,
+                     struct jk_lag_result *ret_result);

@@ -104,11 +104,13 @@ seek_offset(struct jk_other *other, int64_t now_ns)
 {
         struct jk_lag_result found;
 
-        if (other->offset_given ||
-            now_ns - other->sought_ns < (other->is_found ? SEEK_NS : SEEK_FIRST_NS))
+        int64_t wait_ns = other->is_found ? SEEK_NS : SEEK_FIRST_NS;
+
+        if (other->offset_given || now_ns - other->sought_ns < wait_ns ||
+            !jk_lag_search(&other->search, &other->lag))
                 return;
         other->sought_ns = now_ns;
-        if (!jk_lag_find(&other->lag, &found))
+        if (!jk_lag_conclude(&other->search, &other->lag, &found))
                 return;
 
         if (!other->is_found || fabs(found.offset_s - other->found.offset_s) < NEAR_OFFSET_S ||

@@ -13,6 +13,7 @@
 
 struct jk_other {
         struct jk_lag lag;
+        struct jk_lag_search search;
         struct jk_rest rest;
         bool offset_given;
         double uncertainty_pct; /* of wall power */
