@@ -95,6 +95,37 @@ nothing_near_is_better(void **state)
         }
 }
 
+/* The third column is nearly the sum of the others, and explains most by itself; with them it would
+ * have to be negative. */
+static void
+a_column_that_was_first_may_have_to_go(void **state)
+{
+        struct jk_gram gram = { .n = 3 };
+        double weights[JK_GRAM_MAX];
+        bool used[JK_GRAM_MAX];
+        uint64_t random = 11;
+
+        (void)state;
+        memset(used, true, sizeof used);
+        for (int row = 0; row < ROWS; row++) {
+                double a = random_unit(&random), b = random_unit(&random);
+                double x[3] = { a, b, a + b + 0.2 * random_unit(&random) };
+
+                jk_gram_add(&gram, x, 3 * a + 2 * b - 0.5 * x[2]);
+        }
+        jk_gram_fit(&gram, used, weights);
+        assert_true(weights[2] == 0);
+        for (int i = 0; i < 2; i++) {
+                double best = jk_gram_misfit(&gram, weights), kept = weights[i];
+
+                weights[i] = kept + 1e-3;
+                assert_true(jk_gram_misfit(&gram, weights) > best);
+                weights[i] = kept - 1e-3;
+                assert_true(jk_gram_misfit(&gram, weights) > best);
+                weights[i] = kept;
+        }
+}
+
 static void
 columns_that_say_the_same_do_no_harm(void **state)
 {
@@ -238,6 +269,7 @@ main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_truth_is_found_in_any_units),
                 cmocka_unit_test(nothing_near_is_better),
+                cmocka_unit_test(a_column_that_was_first_may_have_to_go),
                 cmocka_unit_test(columns_that_say_the_same_do_no_harm),
                 cmocka_unit_test(the_rest_is_what_is_left),
                 cmocka_unit_test(a_calibration_finds_what_events_cost),
