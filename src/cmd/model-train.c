@@ -116,7 +116,7 @@ check(const struct request *request)
                 return jk_usage_error(request->command, "give recordings");
         if (!request->training.zone)
                 return jk_usage_error(request->command, "give a --zone, as package");
-        if (!request->output)
+        if (!*request->output)
                 return jk_usage_error(request->command, "give a file to write by --output");
         return JK_EXIT_OK;
 }
@@ -186,6 +186,7 @@ train_main(const struct jk_command *command, int argc, char *argv[])
         struct request request = {
                 .command = command,
                 .paths = paths,
+                .output = "",
                 .training = { .fit = { .n_folds = 5 } },
         };
         struct jk_error err = { "" };

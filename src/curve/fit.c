@@ -9,6 +9,7 @@
 #include "curve/fit.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,7 +59,7 @@ jk_fit_new(void)
         struct jk_fit *fit = calloc(1, sizeof *fit);
 
         for (size_t i = 0; fit && i < JK_CURVE_LEARNED; i++)
-                strcpy(fit->names[fit->n_names++], jk_curve_rates[i]);
+                snprintf(fit->names[fit->n_names++], JK_EVENT_NAME_SIZE, "%s", jk_curve_rates[i]);
         return fit;
 }
 
@@ -537,7 +538,8 @@ write_curve(const struct problem *problem, const struct solution *solution, stru
                         curve->terms[curve->n_terms] =
                                 (struct jk_curve_term){ .weight = weight,
                                                         .most = problem->most[column] };
-                        strcpy(curve->terms[curve->n_terms++].name, group->name);
+                        snprintf(curve->terms[curve->n_terms++].name, JK_EVENT_NAME_SIZE, "%s",
+                                 group->name);
                 }
         }
 }
