@@ -13,7 +13,7 @@
 enum jk_fold_by { JK_FOLD_BLOCK, JK_FOLD_FILE, JK_FOLD_PROGRAM };
 
 struct jk_evaluation {
-        const char *model;         /* a spec (model.h) */
+        const char *model;        /* a spec (model.h) */
         const char *const *paths; /* recordings, in their order */
         size_t n_paths;
 

@@ -70,10 +70,11 @@ static int
 program_open(const struct jk_reference_config *config, struct jk_reference **ret_reference,
              struct jk_error *err)
 {
-        jk_autofree struct jk_reference *program = calloc(1, sizeof *program);
+        jk_autofree struct jk_reference *program = NULL;
         pid_t self = getpid();
         int ends[2];
 
+        program = calloc(1, sizeof *program);
         if (!program)
                 return jk_fail(err, ENOMEM, "wall: program: out of memory");
         if (pipe2(ends, O_CLOEXEC) < 0)

@@ -69,8 +69,10 @@ set_up(void **state)
                 return -1;
         strcpy(f->path, "/tmp/joulekeeper-test-events-XXXXXX");
         fd = mkstemp(f->path);
-        if (fd < 0)
+        if (fd < 0) {
+                free(f);
                 return -1;
+        }
         close(fd);
         world_start(&f->world);
         world_add(&f->world, 3, 0.1);
