@@ -156,20 +156,21 @@ int
 jk_model_open(const char *spec, const struct jk_model_ops **ret_ops, struct jk_model **ret_model,
               struct jk_error *err)
 {
-        const char *rest = spec ? spec : "auto";
-        struct jk_model_choice choice;
+        const char *whole = spec ? spec : "auto", *rest = whole;
+        struct jk_model_choice choice = { 0 };
         jk_autofree char *argument = NULL;
         const struct jk_model_ops *ops;
-        int r = jk_model_check(rest, err);
+        int r = jk_model_check(whole, err);
 
+        if (r == 0)
+                r = jk_model_take(&rest, &choice, err);
         if (r < 0)
                 return r;
-        (void)jk_model_take(&rest, &choice, err);
 
         ops = choice.ops;
         if (rest || choice.zone[0] != '\0') {
                 ops = &jk_model_by_zone;
-                argument = strdup(spec);
+                argument = strdup(whole);
         } else if (choice.argument) {
                 argument = strndup(choice.argument, choice.length);
         }

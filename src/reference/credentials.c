@@ -51,7 +51,7 @@ jk_credentials_read(const char *path, char ret_line[static JK_CREDENTIALS_MAX],
                 return jk_fail(err, EINVAL,
                                "%s: its first line has to hold USER:PASSWORD or a token", path);
 
-        strcpy(ret_line, line);
+        memcpy(ret_line, line, sizeof line);
         explicit_bzero(line, sizeof line);
         return 0;
 }

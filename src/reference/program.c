@@ -52,8 +52,8 @@ become(const char *command, int out, pid_t parent)
         if (getppid() != parent)
                 _exit(127);
         setpriority(PRIO_PROCESS, 0, 0);
-        if (score >= 0 && write(score, zero, sizeof zero - 1) < 0)
-                score = -1; /* so it keeps ours: what else is there to do */
+        /* If it cannot be written, the program keeps ours: there is nothing else to do. */
+        (void)!(score >= 0 && write(score, zero, sizeof zero - 1) > 0);
         signal(SIGPIPE, SIG_DFL);
         signal(SIGHUP, SIG_DFL);
         sigemptyset(&none);
@@ -155,7 +155,7 @@ next_line(struct jk_reference *program, char ret_line[static LINE_MAX_BYTES])
         memcpy(ret_line, program->buffer, length);
         ret_line[length] = '\0';
         if (memchr(ret_line, '\0', length) || program->skipping)
-                strcpy(ret_line, "?");
+                memcpy(ret_line, "?", sizeof "?");
         program->skipping = false;
         program->length -= length + 1;
         memmove(program->buffer, end + 1, program->length);

@@ -97,7 +97,7 @@ copy_texts(const struct jk_config *config, struct jk_reference_config *reference
                 if (strlen(text) >= JK_REFERENCE_TEXT_MAX)
                         return jk_fail(err, EINVAL, "wall.%s: is longer than %d characters",
                                        key_of(texts[i].option), JK_REFERENCE_TEXT_MAX - 1);
-                strcpy((char *)reference + texts[i].to, text);
+                memcpy((char *)reference + texts[i].to, text, strlen(text) + 1);
         }
 
         return 0;

@@ -3,6 +3,7 @@
  * The sources that are asked over HTTP: `http`, `prometheus`, `redfish` and `kwollect` differ in
  * what is asked and what the answer means (json.h), and in nothing else.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,7 +77,7 @@ web_open(const struct jk_reference_config *config, struct jk_reference **ret_ref
                 return jk_fail(err, ENOMEM, "wall: out of memory");
 
         reference->ops = config->ops;
-        strcpy(reference->path, config->path);
+        snprintf(reference->path, sizeof reference->path, "%s", config->path);
         r = jk_web_open(config, &reference->web, err);
         if (r == 0) {
                 make_urls(reference, config);

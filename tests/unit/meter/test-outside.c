@@ -310,7 +310,7 @@ any_lag_is_found_through_noise(void **state)
 
         (void)state;
         for (size_t i = 0; i < sizeof lags / sizeof *lags; i++)
-                for (double noise_w = 0; noise_w <= 8; noise_w += 4) {
+                for (int noise_w = 0; noise_w <= 8; noise_w += 4) {
                         begin_world(&w, lags[i], 1.2, 60, noise_w);
                         run_world(&w, 240);
                         assert_true(w.other.is_found);
