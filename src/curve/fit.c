@@ -87,6 +87,9 @@ meet_events(struct jk_fit *fit, const struct jk_event_table *table)
         for (size_t i = 0; table && i < table->count; i++) {
                 size_t known = 0;
 
+                if (jk_event_tells_place(&table->events[i]))
+                        continue; /* a part of the CPU time */
+
                 while (known < fit->n_names &&
                        strcmp(fit->names[known], table->events[i].name) != 0)
                         known++;

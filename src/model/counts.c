@@ -101,6 +101,9 @@ jk_count_list(const struct jk_sample *sample, int package,
         for (size_t i = 0; i < jk_sample_n_events(sample); i++) {
                 const struct jk_event *event = &sample->events->events[i];
 
+                /* That is a part of what is counted as "cpu". */
+                if (jk_event_tells_place(event))
+                        continue;
                 if (event->package < 0 || event->package == package)
                         ret_counts[n++] = count_of_event(event, i);
         }

@@ -44,7 +44,6 @@ struct jk_model {
         struct jk_load load;
         bool can_weigh; /* there are tasks */
         double idle_w;  /* of each zone of the kind */
-        double power_w; /* the same, with what the tasks did */
 };
 
 /* ---- opening ---- */
@@ -157,16 +156,16 @@ applies(const struct jk_model *model, const struct jk_zone *zone)
 
 /* ---- a tick ---- */
 
-/* Joules of what a task did. */
+/* Joules of what a task did on a package, or (-1) on all. */
 static double
-cost_of(const struct jk_model *model, const struct jk_sample *sample, size_t task)
+cost_of(const struct jk_model *model, const struct jk_sample *sample, size_t task, int package)
 {
         double sum = 0;
 
         for (size_t i = 0; i < model->file.n_features; i++)
                 sum += model->file.features[i].weight *
                        jk_count_of(&model->counts[i], sample, task);
-        return sum;
+        return sum * jk_load_part(sample, task, package);
 }
 
 static size_t
@@ -179,27 +178,33 @@ count_zones(const struct jk_sample *sample, enum jk_zone_kind kind)
         return n > 0 ? n : 1;
 }
 
-/* The file may tell of all zones of its kind together, or of a thread: counts are the machine's, so
- * each zone has an equal part. */
-static void
-expect(struct jk_model *model, const struct jk_sample *sample)
+/* The file may tell of all zones of its kind together, or of a thread. */
+static double
+idle_of_each(const struct jk_model *model, const struct jk_sample *sample)
 {
-        double zones = (double)count_zones(sample, model->file.zone);
-        double elapsed_s = (double)sample->elapsed_ns / 1e9;
-        double tasks_w = 0;
+        double idle_w = model->file.idle_w;
+
+        if (model->file.per == JK_PER_THREAD)
+                idle_w *= (double)sample->n_cpus;
+        if (model->file.per != JK_PER_ZONE)
+                idle_w /= (double)count_zones(sample, model->file.zone);
+        return idle_w;
+}
+
+/* What the tasks did there; where that is not told per package, each zone has an equal part. */
+static double
+tasks_power(const struct jk_model *model, const struct jk_sample *sample,
+            const struct jk_zone *zone)
+{
+        bool whole = model->file.per == JK_PER_ZONE;
+        bool told = !whole && jk_load_tells(sample, zone->package);
+        double elapsed_s = (double)sample->elapsed_ns / 1e9, sum_j = 0;
 
         for (size_t i = 0; i < sample->n_tasks; i++)
-                tasks_w += cost_of(model, sample, i) / elapsed_s;
-        tasks_w *= jk_load_with_interrupts(&model->load);
-
-        model->idle_w = model->file.idle_w;
-        if (model->file.per == JK_PER_THREAD)
-                model->idle_w *= (double)sample->n_cpus;
-        if (model->file.per != JK_PER_ZONE) {
-                model->idle_w /= zones;
-                tasks_w /= zones;
-        }
-        model->power_w = model->idle_w + tasks_w;
+                sum_j += cost_of(model, sample, i, told ? zone->package : -1);
+        if (!whole && !told)
+                sum_j /= (double)count_zones(sample, model->file.zone);
+        return jk_load_with_interrupts(&model->load) * sum_j / elapsed_s;
 }
 
 static void
@@ -209,13 +214,13 @@ judge(const struct jk_model *model, const struct jk_sample *sample, size_t i,
         const struct jk_zone_reading *reading = &sample->readings[i];
         double power_w, error_pct;
 
-        expectation->power_w = model->power_w;
+        expectation->power_w = model->idle_w + tasks_power(model, sample, &sample->zones->zones[i]);
         if (!(reading->flags & JK_READING_SEEN) || reading->elapsed_ns <= 0 ||
             reading->energy_uj <= 0 || jk_sample_has_gap(sample, i))
                 return;
 
         power_w = jk_power_w(reading->energy_uj, reading->elapsed_ns);
-        error_pct = 100 * fabs(model->power_w - power_w) / power_w;
+        error_pct = 100 * fabs(expectation->power_w - power_w) / power_w;
         if (isnan(expectation->error_pct))
                 expectation->error_pct = error_pct;
         else
@@ -235,7 +240,7 @@ events_observe(struct jk_model *model, const struct jk_sample *sample)
         find_counts(model, sample);
         if (!model->counted)
                 return;
-        expect(model, sample);
+        model->idle_w = idle_of_each(model, sample);
         for (size_t i = 0; i < sample->zones->count; i++)
                 if (applies(model, &sample->zones->zones[i]))
                         judge(model, sample, i, &model->zones[i].expectation);
@@ -263,12 +268,13 @@ say_once(struct jk_model *model, const struct jk_zone *zone, bool *said)
 }
 
 static void
-weigh(const struct jk_model *model, const struct jk_sample *sample, struct jk_split *split)
+weigh(const struct jk_model *model, const struct jk_sample *sample, int package,
+      struct jk_split *split)
 {
         double sum = 0, per_ns = 1;
 
         for (size_t i = 0; i < sample->n_tasks; i++) {
-                split->task_weights[i] = model->load.task_part * cost_of(model, sample, i);
+                split->task_weights[i] = model->load.task_part * cost_of(model, sample, i, package);
                 sum += split->task_weights[i];
         }
 
@@ -318,7 +324,7 @@ events_split(struct jk_model *model, const struct jk_sample *sample, size_t i,
         split->idle_uj = model->idle_w * (double)sample->readings[i].elapsed_ns / 1e3;
         split->uncertainty_pct = jk_split_uncertainty(zone, (double)sample->readings[i].energy_uj,
                                                       split->idle_uj, 0, error_of(&model->file));
-        weigh(model, sample, split);
+        weigh(model, sample, zone->package, split);
 }
 
 static struct jk_idle_estimate

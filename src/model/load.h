@@ -22,6 +22,9 @@ struct jk_load jk_load_of(const struct jk_sample *sample);
  * known by their time only, and are taken to count as tasks do in that time. */
 double jk_load_with_interrupts(const struct jk_load *load);
 
+/* Whether what tasks did is told by package. */
+bool jk_load_tells(const struct jk_sample *sample, int package);
+
 /* What part of a task's CPU time in the tick was on the package, 0 … 1: 1 where that is not told
  * apart, or for package -1. */
 double jk_load_part(const struct jk_sample *sample, size_t task, int package);

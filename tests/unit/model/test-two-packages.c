@@ -8,7 +8,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "model/file.h"
 #include "model/model.h"
 #include "tests/unit/model/random.h"
 
@@ -109,14 +111,14 @@ step(struct machine *m, const struct jk_model_ops *ops, struct jk_model *model)
 
 /* The worst error of a program on a package, in percent of what that package gave. */
 static double
-worst_pct(const struct jk_model_ops *ops, bool told_apart)
+worst_pct_by(const struct jk_model_ops *ops, const char *argument, bool told_apart)
 {
         struct machine m;
         struct jk_model *model;
         double worst = 0;
 
         start(&m, told_apart);
-        assert_int_equal(ops->open(NULL, &model, NULL), 0);
+        assert_int_equal(ops->open(argument, &model, NULL), 0);
         for (int i = 0; i < 200; i++)
                 step(&m, ops, model);
         memset(m.true_j, 0, sizeof m.true_j);
@@ -134,9 +136,19 @@ worst_pct(const struct jk_model_ops *ops, bool told_apart)
                                      100 * fabs(m.booked_j[i][package] - m.true_j[i][package]) /
                                              sum);
         }
+        if (ops == &jk_model_events) {
+                for (size_t package = 0; package < PACKAGES; package++)
+                        assert_true(ops->expect(model, package).error_pct < (told_apart ? 1 : 100));
+        }
         ops->close(model);
         jk_sample_free(&m.sample);
         return worst;
+}
+
+static double
+worst_pct(const struct jk_model_ops *ops, bool told_apart)
+{
+        return worst_pct_by(ops, NULL, told_apart);
 }
 
 static void
@@ -148,6 +160,45 @@ adaptive_knows_who_ran_where(void **state)
         print_message("# off by %.2f %%, and %.0f %% if packages are not told apart\n", apart,
                       worst_pct(&jk_model_adaptive, false));
         assert_true(apart < 1);
+}
+
+/* What run_program() charges; idle power is 20 W for each package. */
+static void
+weights_from_a_file_apply_to_what_was_done_there(void **state)
+{
+        char path[] = "/tmp/joulekeeper-test-packages-XXXXXX";
+        static struct jk_model_file file;
+        int fd = mkstemp(path);
+        double apart, together;
+
+        (void)state;
+        assert_true(fd >= 0);
+        close(fd);
+        jk_model_file_init(&file);
+        file.kind = JK_MODEL_EVENTS;
+        strcpy(file.name, "truth");
+        strcpy(file.provenance.program, "test");
+        strcpy(file.provenance.method, "made up");
+        strcpy(file.provenance.source, "this test");
+        file.zone = JK_ZONE_PACKAGE;
+        file.per = JK_PER_MACHINE;
+        file.idle_w = 40;
+        file.n_features = 2;
+        file.features[0] = (struct jk_model_feature){
+                .name = "cpu", .unit = "s/s", .weight = 2, .minimum = NAN, .maximum = NAN
+        };
+        file.features[1] = (struct jk_model_feature){ .name = "instructions",
+                                                      .unit = "1/s",
+                                                      .weight = 1.5 / 3e9,
+                                                      .minimum = NAN,
+                                                      .maximum = NAN };
+        assert_int_equal(jk_model_file_save(&file, path, NULL), 0);
+        apart = worst_pct_by(&jk_model_events, path, true);
+        together = worst_pct_by(&jk_model_events, path, false);
+        unlink(path);
+        print_message("# off by %.2f %%, and %.0f %% if packages are not told apart\n", apart,
+                      together);
+        assert_true(apart < 0.1 && together > 10);
 }
 
 /* By time alone it does not know that programs differ, but none pays for where it was not. */
@@ -181,6 +232,7 @@ nobody_pays_for_a_package_where_he_was_not(void **state)
 
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(adaptive_knows_who_ran_where),
+        cmocka_unit_test(weights_from_a_file_apply_to_what_was_done_there),
         cmocka_unit_test(share_divides_a_package_among_those_who_ran_there),
         cmocka_unit_test(nobody_pays_for_a_package_where_he_was_not),
 };
