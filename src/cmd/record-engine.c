@@ -23,8 +23,7 @@ jk_record_open(const struct jk_recording_place *place, struct jk_about *about,
         if (!disguiser)
                 return jk_recorder_open(place, about, NULL, ret_recorder, err);
         disguise = jk_disguiser_disguise(disguiser);
-        about->host[0] = '\0';
-        about->anonymised = true;
+        jk_about_anonymise(about);
         return jk_recorder_open(place, about, &disguise, ret_recorder, err);
 }
 

@@ -97,6 +97,30 @@ to_json(const struct field *field, const struct jk_about *about)
         return NULL;
 }
 
+/* From a colon to the next comma. */
+static void
+cut_arguments(char *spec)
+{
+        char *to = spec;
+
+        for (const char *from = spec; *from; from++) {
+                if (*from == ':')
+                        from += strcspn(from, ",");
+                if (!*from)
+                        break;
+                *to++ = *from;
+        }
+        *to = '\0';
+}
+
+void
+jk_about_anonymise(struct jk_about *about)
+{
+        about->host[0] = '\0';
+        cut_arguments(about->model);
+        about->anonymised = true;
+}
+
 void
 jk_about_write(const struct jk_about *about, struct jk_text *out)
 {

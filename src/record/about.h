@@ -32,6 +32,9 @@ struct jk_about {
 /* What can be known of this machine; the rest is left empty. */
 void jk_about_machine(struct jk_about *ret_about, const struct jk_root *root);
 
+/* Take out what says whose machine it is: its name, and what models were told (files, commands). */
+void jk_about_anonymise(struct jk_about *about);
+
 void jk_about_write(const struct jk_about *about, struct jk_text *out);
 
 /* -EBADMSG: it is no header. -EPROTONOSUPPORT: of a format that is not known here. */

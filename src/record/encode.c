@@ -97,14 +97,24 @@ jk_encode_header(struct jk_encoder *encoder, const char *json, struct jk_text *o
         put_message(JK_MESSAGE_HEADER, &encoder->body, out);
 }
 
+/* What is outside of sysfs and procfs is somebody's own: a command, an address, a file. */
 static void
-put_zone(struct jk_text *body, size_t index, const struct jk_zone *zone)
+put_source(struct jk_text *body, const struct jk_zone *zone, bool is_disguised)
+{
+        bool is_common =
+                strncmp(zone->path, "sys/", 4) == 0 || strncmp(zone->path, "proc/", 5) == 0;
+
+        jk_encode_string(body, zone->source);
+        jk_encode_string(body, is_disguised && !is_common ? "" : zone->path);
+}
+
+static void
+put_zone(struct jk_text *body, size_t index, const struct jk_zone *zone, bool is_disguised)
 {
         jk_text_clear(body);
         jk_wire_put(body, index);
         jk_encode_string(body, zone->name);
-        jk_encode_string(body, zone->source);
-        jk_encode_string(body, zone->path);
+        put_source(body, zone, is_disguised);
         jk_encode_string(body, jk_zone_kind_name(zone->kind));
         jk_encode_string(body, jk_provenance_name(zone->provenance));
         jk_wire_put_signed(body, zone->parent);
@@ -128,7 +138,7 @@ say_zones(struct jk_encoder *encoder, const struct jk_zone_table *zones, struct 
                 if (i < encoder->zones.count && jk_zone_same(said, &zones->zones[i]))
                         continue;
                 *said = zones->zones[i];
-                put_zone(&encoder->body, i, said);
+                put_zone(&encoder->body, i, said, encoder->disguise.path);
                 put_message(JK_MESSAGE_ZONE, &encoder->body, out);
         }
         encoder->zones.count = zones ? zones->count : 0;

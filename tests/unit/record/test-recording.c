@@ -676,6 +676,39 @@ whatever_is_written_can_be_read(void **state)
         assert_int_equal(ticks, 2);
 }
 
+/* A model may have been told a file, or a command; a meter outside, an address. */
+static void
+anonymised_it_tells_no_file_and_no_command(void **state)
+{
+        static const char command[] = "program: /home/alice/read-plug";
+        struct jk_disguiser *disguiser = jk_disguiser_new();
+        struct jk_disguise disguise = jk_disguiser_disguise(disguiser);
+        struct jk_about told = { .host = "alices-laptop",
+                                 .model = "program:/home/alice/a b=c,dram=share,psys=events:/w" };
+        struct jk_text out[2] = { { 0 }, { 0 } };
+        struct machine m;
+
+        (void)state;
+        jk_about_anonymise(&told);
+        assert_string_equal(told.model, "program,dram=share,psys=events");
+        assert_string_equal(told.host, "");
+        assert_true(told.anonymised);
+
+        begin_first_tick(&m, about.ledger);
+        memcpy(m.zones.zones[0].path, command, sizeof command);
+        for (int i = 0; i < 2; i++) {
+                struct jk_encoder *encoder = jk_encoder_new(i == 0 ? NULL : &disguise);
+
+                jk_encode_header(encoder, "{}", &out[i]);
+                assert_int_equal(jk_encode_sample(encoder, &m.sample, NULL, NULL, &out[i]), 0);
+                assert_int_equal(memmem(out[i].data, out[i].length, "alice", 5) != NULL, i == 0);
+                jk_encoder_free(encoder);
+                jk_text_free(&out[i]);
+        }
+        teardown(&m);
+        jk_disguiser_free(disguiser);
+}
+
 /* ---- ticks that are not there ---- */
 
 /* What happened to cgroups in ticks that were dropped is made up for by the next header. */
@@ -782,6 +815,7 @@ static const struct CMUnitTest tests[] = {
         WITH_FILE(only_what_is_ours_is_ever_deleted),
         WITH_FILE(whatever_is_written_can_be_read),
         cmocka_unit_test(a_header_with_absurd_limits_is_refused),
+        cmocka_unit_test(anonymised_it_tells_no_file_and_no_command),
         cmocka_unit_test(cgroups_of_dropped_ticks_are_made_up_for),
         cmocka_unit_test(disguised_names_tell_nothing_and_stay_the_same),
 };
