@@ -15,6 +15,7 @@
 struct jk_agent {
         const struct jk_settings *settings;
         struct jk_config config; /* in force */
+        const char *fetched;     /* the model file that estimates go by, or NULL */
         struct jk_reference_config wall;
         struct jk_engine *engine;
         struct jk_recorder *recorder; /* NULL: nothing is recorded */

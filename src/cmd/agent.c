@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "cmd/agent-internal.h"
+#include "cmd/agent-model.h"
 #include "cmd/notify.h"
 #include "cmd/record-engine.h"
 #include "config/rows.h"
@@ -36,7 +37,7 @@ engine_options(const struct jk_agent *agent)
                 .meters = config->meters,
                 .activity = config->activity,
                 .model = config->model,
-                .estimate_model = config->estimate_model,
+                .estimate_model = agent->fetched ? agent->fetched : config->estimate_model,
                 .counters = config->counters,
                 .wall = agent->wall.ops ? &agent->wall : NULL,
                 .ledger = { .ended_retention_ns = config->ended_retention_ns,
@@ -196,6 +197,7 @@ jk_agent_open(const struct jk_settings *settings, struct jk_agent **ret_agent, s
                 apply_log_level(&agent->config);
                 give_up_new_privileges();
                 keep_memory_small();
+                agent->fetched = jk_agent_fetch_model(&agent->config);
                 r = open_parts(agent, err);
         }
         if (r < 0) {

@@ -31,6 +31,8 @@ struct jk_config {
         int64_t ended_retention_ns;
         int64_t ended_tasks_max;
 
+        char *models_from;      /* http://ADDR:PORT or a directory; "off": none */
+        char *models_cache;     /* where what comes from there is kept */
         char *models_directory; /* of model files to offer; "off": only the shipped ones */
 
         char *record_directory; /* "off": none */

@@ -235,6 +235,31 @@ const struct jk_config_row jk_config_rows[] = {
         },
         {
                 .section = "models",
+                .key = "from",
+                .option = "models-from",
+                .argument = "WHERE",
+                .type = JK_CONFIG_STRING,
+                FIELD(models_from),
+                .initial = "off",
+                .check = check_not_empty,
+                .help = "at the start, fetch the model file that fits this machine's CPU best from "
+                        "an agent (http://ADDR:PORT) or a directory, for zones without a meter, "
+                        "where estimate-model is \"auto\"; \"off\" fetches none",
+        },
+        {
+                .section = "models",
+                .key = "cache",
+                .option = "models-cache",
+                .argument = "FILE",
+                .type = JK_CONFIG_STRING,
+                FIELD(models_cache),
+                .initial = "/var/lib/joulekeeper/model.json",
+                .check = check_not_empty,
+                .help = "where the model file that was fetched is kept: without its server the "
+                        "agent goes on by that",
+        },
+        {
+                .section = "models",
                 .key = "directory",
                 .option = "models-directory",
                 .argument = "DIR",
@@ -421,7 +446,7 @@ static const struct {
 } sections[] = {
         { "metrics", "how much /metrics lists" },
         { "ledger", "what the books keep of tasks and cgroups that are gone" },
-        { "models", "model files for other machines" },
+        { "models", "model files from other machines, and for them" },
         { "record", "samples on disk, from which joulekeeper replay books anew" },
         { "wall", "a meter outside of the machine" },
 };

@@ -15,6 +15,7 @@
 #include "base/root.h"
 #include "engine/engine-internal.h"
 #include "model/curve-file.h"
+#include "model/match.h"
 #include "workload/epc.h"
 #include "workload/user.h"
 
@@ -91,17 +92,20 @@ read_estimates(struct jk_engine *engine, const char *paths, struct jk_error *err
 {
         struct jk_estimates *estimates = &engine->estimates;
         jk_autofree char *list = paths ? strdup(paths) : NULL;
+        struct jk_model_cpu here, *cpu = &here;
         char *rest = list, *path;
         int r = paths && !list ? jk_fail(err, ENOMEM, "engine: out of memory") : 0;
 
         if (!paths || strcmp(paths, "auto") == 0)
                 return r;
 
+        if (jk_model_cpu_here(&engine->proc_root, &here, NULL) < 0)
+                cpu = NULL; /* nothing is known of it, and nothing to compare with */
         while (r == 0 && (path = strsep(&rest, ","))) {
                 if (estimates->n_curves == JK_CURVES_MAX)
                         return jk_fail(err, E2BIG, "estimate-model: give up to %d files",
                                        JK_CURVES_MAX);
-                r = jk_curve_read(path, &estimates->curves[estimates->n_curves], err);
+                r = jk_curve_read(path, cpu, &estimates->curves[estimates->n_curves], err);
                 if (r < 0)
                         jk_error_prefix(err, "estimate-model: ");
                 for (size_t i = 0; r == 0 && i < estimates->n_curves; i++)
@@ -135,11 +139,11 @@ open_parts(struct jk_engine *engine, const struct jk_engine_options *options, st
         snprintf(engine->model_label, sizeof engine->model_label, "%s",
                  jk_model_label(options->model));
 
-        r = read_estimates(engine, options->estimate_model, err);
-        if (r == 0)
-                r = jk_root_open(path, &engine->root, err);
+        r = jk_root_open(path, &engine->root, err);
         if (r == 0)
                 r = open_tree(path, "proc", &engine->proc_root, err);
+        if (r == 0)
+                r = read_estimates(engine, options->estimate_model, err);
         if (r == 0)
                 r = open_tree(path, "sys/fs/cgroup", &engine->cgroup_root, err);
         if (r == 0)

@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "model/match.h"
 
 _Static_assert(JK_MODEL_WEIGHTS_MAX >= JK_CURVE_TERMS_MAX + 1, "a curve has room in a file");
 
@@ -85,8 +86,19 @@ jk_curve_from_file(const struct jk_model_file *file, struct jk_curve *ret_curve)
         *ret_curve = curve;
 }
 
+/* Another CPU's curve may be further off than it was where it was learned. */
+static void
+widen(const struct jk_model_file *file, const struct jk_model_cpu *cpu, struct jk_curve *curve)
+{
+        struct jk_model_match match = jk_model_match(cpu, file);
+
+        if (match.error_pct > curve->error_pct)
+                curve->error_pct = match.error_pct;
+}
+
 int
-jk_curve_read(const char *path, struct jk_curve *ret_curve, struct jk_error *err)
+jk_curve_read(const char *path, const struct jk_model_cpu *cpu, struct jk_curve *ret_curve,
+              struct jk_error *err)
 {
         jk_autofree struct jk_model_file *file = malloc(sizeof *file);
         int r;
@@ -98,6 +110,8 @@ jk_curve_read(const char *path, struct jk_curve *ret_curve, struct jk_error *err
                 return r;
 
         jk_curve_from_file(file, ret_curve);
+        if (cpu)
+                widen(file, cpu, ret_curve);
         return 0;
 }
 

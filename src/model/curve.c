@@ -46,7 +46,7 @@ curve_open(const char *argument, struct jk_model **ret_model, struct jk_error *e
         if (!model)
                 return jk_fail(err, ENOMEM, "model curve: out of memory");
 
-        r = jk_curve_read(argument, &model->curve, err);
+        r = jk_curve_read(argument, NULL, &model->curve, err);
         if (r < 0) {
                 free(model);
                 return r;

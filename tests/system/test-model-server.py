@@ -92,6 +92,24 @@ def without_a_server_the_old_one_stays(place):
 
 
 @placed
+def an_agent_fetches_what_fits_and_works_without_its_server(place):
+    cache = Path(place.directory(), "model.json")
+    server = place.agent(place.fake())
+    for place_from, told in ((f"http://127.0.0.1:{server.port}", str(cache)),
+                             (f"http://127.0.0.1:{free_port()}", "stays as it was")):
+        agent = place.agent(place.fake(), "--meter", "estimate", "--models-from", place_from,
+                            "--models-cache", cache)
+        name = json.loads(cache.read_text())["name"]
+        path = agent.api("zones")["zones"][0]["path"]
+        check(name in path, f"it goes by {path}, and not by {name}")
+        check(agent.stop()[0] == 0 and told in agent.output, agent.output)
+    cache.write_text("{")
+    agent = place.agent(place.fake(), "--meter", "estimate", "--models-from", place_from,
+                        "--models-cache", cache)
+    check("estimates go by the table" in agent.output, agent.output)
+
+
+@placed
 def what_is_not_what_was_offered_is_refused(place):
     file = Path(place.directory(), "model.json")
     server = http.server.HTTPServer(("127.0.0.1", 0), Forger)

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A model file from others: see agent-model.h. Fetching is another process' work: it loads
+ * libraries that the agent is not to keep, and one that hangs can be killed.
+ */
+#include "cmd/agent-model.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/child.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "model/file.h"
+
+#define PATIENCE_NS (10 * JK_NS_PER_S)
+#define LINE_MAX    4096
+
+/* Let it run to its end, and log what it says. */
+static void
+wait_for_end(struct jk_child *child, const char *from)
+{
+        int64_t until_ns = jk_monotonic_ns() + PATIENCE_NS;
+        struct jk_error err = { "" };
+        size_t length;
+        char *line;
+        int r;
+
+        while ((r = jk_child_receive(child, until_ns, &line, &length, &err)) > 0)
+                jk_log_info("models.from: %s", line);
+        if (r == 0)
+                jk_log_warning("models.from: %s gave no answer in %d s", from,
+                               (int)(PATIENCE_NS / JK_NS_PER_S));
+        else if (r != -EPIPE)
+                jk_log_warning("models.from: %s", err.message);
+}
+
+static void
+fetch(const struct jk_config *config)
+{
+        const char *const argv[] = {
+                "/proc/self/exe",     "model",  "fetch",      "--from",
+                config->models_from,  "--root", config->root, "-o",
+                config->models_cache, NULL,
+        };
+        struct jk_child child = JK_CHILD_NONE(LINE_MAX);
+        struct jk_error err;
+
+        if (jk_child_start(&child, argv, &err) < 0)
+                jk_log_warning("models.from: %s", err.message);
+        else
+                wait_for_end(&child, config->models_from);
+        jk_child_close(&child);
+}
+
+const char *
+jk_agent_fetch_model(const struct jk_config *config)
+{
+        jk_autofree struct jk_model_file *file = NULL;
+        struct jk_error err = { "out of memory" };
+
+        if (strcmp(config->models_from, "off") == 0 || strcmp(config->estimate_model, "auto") != 0)
+                return NULL;
+
+        fetch(config);
+        file = malloc(sizeof *file);
+        if (file && jk_model_file_read(config->models_cache, file, &err) == 0)
+                return config->models_cache;
+
+        jk_log_warning("models.from: there is no model file to go by (%s); estimates go by the "
+                       "table of CPUs",
+                       err.message);
+        return NULL;
+}
