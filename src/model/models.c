@@ -11,14 +11,8 @@
 #include "model/model.h"
 
 const struct jk_model_ops *const jk_model_list[] = {
-        &jk_model_adaptive,
-        &jk_model_share,
-        &jk_model_events,
-        &jk_model_smartwatts,
-        &jk_model_plugin,
-        &jk_model_program,
-        &jk_model_curve,
-        NULL,
+        &jk_model_adaptive, &jk_model_share,   &jk_model_events, &jk_model_smartwatts,
+        &jk_model_plugin,   &jk_model_program, &jk_model_curve,  NULL,
 };
 
 /* ---- one part ---- */

@@ -67,23 +67,18 @@ become(const char *command, int out, pid_t parent)
 }
 
 static int
-program_open(const struct jk_reference_config *config, struct jk_reference **ret_reference,
-             struct jk_error *err)
+start(struct jk_reference *program, const char *command, struct jk_error *err)
 {
-        jk_autofree struct jk_reference *program = NULL;
         pid_t self = getpid();
         int ends[2];
 
-        program = calloc(1, sizeof *program);
-        if (!program)
-                return jk_fail(err, ENOMEM, "wall: program: out of memory");
         if (pipe2(ends, O_CLOEXEC) < 0)
                 return jk_fail(err, errno, "wall: program: cannot make a pipe: %m");
         fcntl(ends[0], F_SETFL, O_NONBLOCK);
 
         program->pid = fork();
         if (program->pid == 0)
-                become(config->command, ends[1], self);
+                become(command, ends[1], self);
         close(ends[1]);
         if (program->pid < 0) {
                 close(ends[0]);
@@ -92,9 +87,26 @@ program_open(const struct jk_reference_config *config, struct jk_reference **ret
 
         setpgid(program->pid, program->pid); /* whoever comes first */
         program->fd = ends[0];
+        return 0;
+}
+
+static int
+program_open(const struct jk_reference_config *config, struct jk_reference **ret_reference,
+             struct jk_error *err)
+{
+        jk_autofree struct jk_reference *program = calloc(1, sizeof *program);
+        int r;
+
+        if (!program)
+                return jk_fail(err, ENOMEM, "wall: program: out of memory");
+
         program->silence_ms = (int)(config->interval_ns / JK_NS_PER_MS * SILENCE_FACTOR);
         if (program->silence_ms < SILENCE_MIN_MS)
                 program->silence_ms = SILENCE_MIN_MS;
+        r = start(program, config->command, err);
+        if (r < 0)
+                return r;
+
         *ret_reference = jk_steal(program);
         return 0;
 }

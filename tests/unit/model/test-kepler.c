@@ -16,6 +16,15 @@
         ", \"Categorical_Variables\": {}, \"Numerical_Variables\": {" variables "}}}"
 #define CPU "\"bpf_cpu_time_ms\": {\"scale\": 96000, \"weight\": 288}"
 
+#define COUNTS                                                                                     \
+        CPU ", \"cpu_cycles\": {\"scale\": 1e11, \"weight\": 50}, "                                \
+            "\"bpf_page_cache_hit\": {\"scale\": 1.0, \"weight\": 0.0}"
+#define PACKAGE COMPONENT("package", "143.5", COUNTS)
+#define DRAM    COMPONENT("dram", "18.5", CPU)
+#define MACHINE                                                                                    \
+        "\"model_name\": \"SGDRegressorTrainer_0\", \"machine_spec\": {\"vendor\": \"intel\", "    \
+        "\"processor\": \"intel_xeon\", \"cores\": 96, \"chips\": 2}"
+
 static int
 parse(const char *text, const char *component, const char *category, struct jk_model_file *ret_file,
       struct jk_error *err)
@@ -27,19 +36,7 @@ parse(const char *text, const char *component, const char *category, struct jk_m
 static void
 watts_are_those_of_its_formula(void **state)
 {
-        static const char
-                text[] = "{" COMPONENT("package", "143.5",
-                                       CPU ", \"cpu_cycles\": {\"scale\": 1e11, \"weight\": 50}, "
-                                           "\"bpf_page_cache_hit\": {\"scale\": 1.0, \"weight\": "
-                                           "0.0}") ", " COMPONENT("dram", "18.5",
-                                                                  CPU) ", \"model_name\": "
-                                                                       "\"SGDRegressorTrainer_0\", "
-                                                                       "\"machine_spec\": "
-                                                                       "{\"vendor\": \"intel\", "
-                                                                       "\"processor\": "
-                                                                       "\"intel_xeon\", "
-                                                                       "\"cores\": 96, \"chips\": "
-                                                                       "2}}";
+        static const char text[] = "{" PACKAGE ", " DRAM ", " MACHINE "}";
         jk_autotext struct jk_text out = { 0 };
         struct jk_error err = { "" };
         struct jk_model_file file;

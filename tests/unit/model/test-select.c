@@ -110,7 +110,8 @@ no_more_are_chosen_than_there_are_counters(void **state)
         assert_int_equal(f->selection.n, 2);
 }
 
-/* Learned and asked about in the same rows, a column for each block would explain all but the noise.
+/* Learned and asked about in the same rows, a column for each block would explain all but the
+ * noise.
  */
 static void
 what_only_tells_blocks_apart_explains_little(void **state)

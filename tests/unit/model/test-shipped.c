@@ -52,9 +52,12 @@ the_estimate_goes_by_them(void **state)
                 assert_int_equal(file.per, JK_PER_THREAD);
                 assert_int_equal(file.cpu.threads_per_core, row->threads_per_core);
                 assert_true(file.error.uncertainty_pct == row->uncertainty_pct);
-                for (double load = 0; load <= 1; load += 0.04)
+                for (int step = 0; step <= 25; step++) {
+                        double load = step / 25.0;
+
                         assert_true(fabs(jk_model_power_w(&file, load, (double[]){ load }) -
                                          jk_cpu_power_w(row, load)) < 1e-9);
+                }
         }
 }
 
