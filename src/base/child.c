@@ -29,6 +29,16 @@
 
 /* ---- start ---- */
 
+/* A service may be sheltered from the kernel's search for memory; a program of the user's is not.
+ * If that cannot be written, it stays as it is. */
+static void
+give_up_shelter(void)
+{
+        int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+        (void)!(fd >= 0 && write(fd, "0", 1) > 0);
+}
+
 /* The child's side, up to its own program: only what is safe after fork() in a threaded process. */
 static void __attribute__((noreturn))
 become_program(pid_t parent, int in_fd, int out_fd, const char *const argv[])
@@ -41,6 +51,7 @@ become_program(pid_t parent, int in_fd, int out_fd, const char *const argv[])
 
         setsid();
         setpriority(PRIO_PROCESS, 0, 0);
+        give_up_shelter();
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
         for (int number = 1; number < NSIG; number++)
                 signal(number, SIG_DFL);

@@ -6,9 +6,11 @@
 #include "cmd/agent-model.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/child.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -55,18 +57,44 @@ fetch(const struct jk_config *config)
         jk_child_close(&child);
 }
 
+/* Nobody looks at what is fetched: it may need no more than every machine shows, or a zone would
+ * have no power where the table had one. */
+static int
+check_features(const struct jk_model_file *file, struct jk_error *err)
+{
+        static const char *const shown[] = { "utilisation", "cpu", "recent" };
+
+        for (size_t i = 0; i < file->n_features; i++) {
+                bool is_shown = isnan(file->features[i].weight);
+
+                for (size_t k = 0; k < JK_COUNT(shown); k++)
+                        is_shown |= strcmp(file->features[i].name, shown[k]) == 0;
+                if (!is_shown)
+                        return jk_fail(err, ENODATA,
+                                       "%s goes by %s, which may not be seen here; where it is, "
+                                       "give the file as estimate-model",
+                                       file->name, file->features[i].name);
+        }
+        return 0;
+}
+
 const char *
 jk_agent_fetch_model(const struct jk_config *config)
 {
         jk_autofree struct jk_model_file *file = NULL;
         struct jk_error err = { "out of memory" };
+        int r = -ENOMEM;
 
         if (strcmp(config->models_from, "off") == 0 || strcmp(config->estimate_model, "auto") != 0)
                 return NULL;
 
         fetch(config);
         file = malloc(sizeof *file);
-        if (file && jk_model_file_read(config->models_cache, file, &err) == 0)
+        if (file)
+                r = jk_model_file_read(config->models_cache, file, &err);
+        if (r == 0)
+                r = check_features(file, &err);
+        if (r == 0)
                 return config->models_cache;
 
         jk_log_warning("models.from: there is no model file to go by (%s); estimates go by the "

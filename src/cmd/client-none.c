@@ -42,6 +42,13 @@ jk_client_get(struct jk_client *client, const char *path, struct jk_text *text,
 }
 
 void
+jk_client_limit(struct jk_client *client, size_t most)
+{
+        (void)client;
+        (void)most;
+}
+
+void
 jk_client_cancel(struct jk_client *client)
 {
         (void)client;

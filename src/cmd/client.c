@@ -23,6 +23,7 @@ struct jk_client {
         char *address;
         _Atomic bool cancelled;
         struct jk_text *body; /* of the get in progress */
+        size_t most;          /* bytes of an answer */
         bool too_long;
 };
 
@@ -33,7 +34,7 @@ receive(char *bytes, size_t size, size_t n, void *data)
 {
         struct jk_client *client = data;
 
-        client->too_long |= client->body->length + size * n > BODY_MAX;
+        client->too_long |= client->body->length + size * n > client->most;
         if (client->too_long)
                 return 0;
 
@@ -114,8 +115,10 @@ jk_client_open(const char *address, struct jk_client **ret_client, struct jk_err
                                "'%s' is no address of an agent: ADDR:PORT or [ADDR]:PORT", address);
 
         client = calloc(1, sizeof *client);
-        if (client)
+        if (client) {
+                client->most = BODY_MAX;
                 client->address = strdup(address);
+        }
         if (!client || !client->address) {
                 jk_client_close(client);
                 return jk_fail(err, ENOMEM, "client: out of memory");
@@ -170,6 +173,12 @@ errno_of(const struct jk_client *client, CURLcode code)
                 if (rows[i].code == code)
                         return rows[i].error;
         return EIO;
+}
+
+void
+jk_client_limit(struct jk_client *client, size_t most)
+{
+        client->most = most;
 }
 
 int

@@ -25,6 +25,9 @@ const char *jk_client_library_version(void);
 int jk_client_open(const char *address, struct jk_client **ret_client, struct jk_error *err);
 void jk_client_close(struct jk_client *client);
 
+/* Bytes that an answer may have from now on; 256 MiB, if nothing is said. */
+void jk_client_limit(struct jk_client *client, size_t most);
+
 /* Append the body of http://ADDRESS/path to text. -ECONNREFUSED if nobody listens, -ETIMEDOUT,
  * -EPROTO if the reply is not 200, -EFBIG if it is too long, -ECANCELED. */
 int jk_client_get(struct jk_client *client, const char *path, struct jk_text *text,

@@ -18,7 +18,7 @@
 #include "model/offered.h"
 
 #define LIST     "/api/v1/models"
-#define LIST_MAX ((size_t)4 << 20)
+#define LIST_MAX ((size_t)1 << 20) /* some 1,000 models */
 
 struct request {
         const struct jk_command *command;
@@ -73,12 +73,8 @@ static int
 get(struct jk_client *client, const char *path, size_t most, struct jk_text *text,
     struct jk_error *err)
 {
-        int r = jk_client_get(client, path, text, err);
-
-        if (r == 0 && text->length > most)
-                return jk_fail(err, EFBIG, "agent %s: %s is longer than %zu bytes",
-                               jk_client_address(client), path, most);
-        return r;
+        jk_client_limit(client, most);
+        return jk_client_get(client, path, text, err);
 }
 
 static int

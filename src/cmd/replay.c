@@ -322,6 +322,20 @@ csv_string(struct jk_text *text, const char *string)
         text->failed |= safe.failed;
 }
 
+/* A zone's name may come from a file that others wrote. */
+static void
+csv_title(struct jk_text *text, const char *zone, const char *what)
+{
+        char title[JK_ZONE_NAME_SIZE + 32];
+
+        snprintf(title, sizeof title, "%s%s", zone, what);
+        jk_text_char(text, ',');
+        if (strpbrk(title, ",\"\r\n"))
+                csv_string(text, title);
+        else
+                jk_text_string(text, title);
+}
+
 static void
 csv_titles(const struct jk_snapshot *snapshot, struct jk_text *text)
 {
@@ -329,7 +343,8 @@ csv_titles(const struct jk_snapshot *snapshot, struct jk_text *text)
         for (size_t zone = 0; zone < snapshot->n_zones; zone++) {
                 const char *name = snapshot->zones[zone].zone.name;
 
-                jk_text_printf(text, ",%s_idle_joules,%s_dynamic_joules", name, name);
+                csv_title(text, name, "_idle_joules");
+                csv_title(text, name, "_dynamic_joules");
         }
         jk_text_string(text, "\r\n");
 }

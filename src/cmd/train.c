@@ -235,6 +235,16 @@ tell_error(const struct run *run, const struct jk_curve *curve, const struct jk_
                  run->training->fit.n_folds, errors->block);
 }
 
+static size_t
+count_zones(const struct run *run)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < run->seen.count; i++)
+                n += run->seen.zones[i].kind == run->kind;
+        return n;
+}
+
 static void
 tell(const struct run *run, const struct jk_curve *curve, const struct jk_fit_errors *errors,
      struct jk_model_file *file)
@@ -245,6 +255,8 @@ tell(const struct run *run, const struct jk_curve *curve, const struct jk_fit_er
                  run->is_one ? "" : " zones, all together,",
                  run->about.cpu[0] ? run->about.cpu : "a CPU that nobody named");
         tell_cpu(run, curve, &file->cpu);
+        if (run->is_one && count_zones(run) > 1)
+                file->per = JK_PER_ZONE;
         tell_provenance(run, &file->provenance);
         tell_error(run, curve, errors, &file->error);
 }

@@ -5,6 +5,7 @@
 #include "curve/correction.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #define BLOCK_S       10.0
 #define MEMORY_BLOCKS 360.0 /* an hour */
@@ -30,17 +31,34 @@ noise(const struct jk_correction *c)
 }
 
 /* The slope, drawn towards 1 as far as the blocks leave it open. */
+/* A meter that reads nothing, or whose readings have nothing to do with the estimate (a long mean,
+ * a plug of another machine), says nothing of the zone. */
+static bool
+shows_the_zone(const struct jk_correction *c)
+{
+        bool is_bound = c->factor <= FACTOR_MIN || c->factor >= FACTOR_MAX;
+        bool is_around_less =
+                c->basis == JK_CORRECTION_AROUND && c->mean_y < FACTOR_MIN * c->mean_x;
+
+        return c->mean_y > 0 && !is_bound && !is_around_less;
+}
+
 static void
 fit(struct jk_correction *c)
 {
         for (int i = 0; i < 3; i++) {
                 double bound = noise(c) / (c->weight * FACTOR_SPREAD * FACTOR_SPREAD);
 
-                c->factor = (c->xy + bound) / (c->xx + bound);
+                if (c->xx + bound > 0)
+                        c->factor = (c->xy + bound) / (c->xx + bound);
                 c->factor = fmin(fmax(c->factor, FACTOR_MIN), FACTOR_MAX);
         }
         c->offset_w = c->mean_y - c->factor * c->mean_x;
         c->trust = c->weight / (c->weight + HALF_TRUST);
+        if (!shows_the_zone(c)) {
+                c->factor = 1;
+                c->trust = 0;
+        }
 
         if (c->basis == JK_CORRECTION_SAME) {
                 c->error_pct = 100 * sqrt(noise(c)) / fmax(c->mean_y, 1e-6);

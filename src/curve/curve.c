@@ -16,6 +16,9 @@
 /* A rate so little above the most that was seen is not beyond it. */
 #define TOLERANCE 0.05
 
+/* No machine draws more: what a file makes more of is not believed. */
+#define WATTS_MAX 1e6
+
 const char *const jk_curve_rates[JK_CURVE_RATE_MAX] = {
         [JK_CURVE_CPU] = "cpu",
         [JK_CURVE_CPU_GHZ] = "cpu-ghz",
@@ -187,6 +190,15 @@ part_beyond(double value, double most)
         return most > 0 ? fmax(value / most - 1 - TOLERANCE, 0) : 0;
 }
 
+/* Of any number of CPUs it is the same, and its watts are those of all that there were; other rates
+ * are more where there are more CPUs. */
+static bool
+is_mean_of_cpus(const char *name)
+{
+        return strcmp(name, jk_curve_rates[JK_CURVE_UTILISATION]) == 0 ||
+               strcmp(name, jk_curve_rates[JK_CURVE_MHZ]) == 0;
+}
+
 struct jk_curve_power
 jk_curve_power(const struct jk_curve *curve, const struct jk_curve_view *view)
 {
@@ -204,12 +216,14 @@ jk_curve_power(const struct jk_curve *curve, const struct jk_curve_view *view)
         for (size_t i = 0; i < curve->n_terms; i++) {
                 const struct jk_curve_term *term = &curve->terms[i];
                 double rate = jk_curve_rate(view, term->name);
+                bool is_mean = is_mean_of_cpus(term->name);
 
-                power.power_w += term->weight * rate;
+                power.power_w += (is_mean ? scale : 1) * term->weight * rate;
                 if (term->weight != 0)
-                        power.beyond = fmax(power.beyond, part_beyond(rate, scale * term->most));
+                        power.beyond = fmax(power.beyond,
+                                            part_beyond(rate, (is_mean ? 1 : scale) * term->most));
         }
-        power.power_w = fmax(power.power_w, 0);
+        power.power_w = power.power_w <= WATTS_MAX ? fmax(power.power_w, 0) : NAN;
         return power;
 }
 

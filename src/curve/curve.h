@@ -13,7 +13,7 @@
 #include "sample/sample.h"
 
 #define JK_CURVE_LEVELS    11 /* utilisation 0, 10 … 100 % */
-#define JK_CURVE_TERMS_MAX 40
+#define JK_CURVE_TERMS_MAX 48
 
 struct jk_curve_term {
         char name[JK_EVENT_NAME_SIZE]; /* of jk_curve_rates, else a counted event */

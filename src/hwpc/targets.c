@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "hwpc/report.h"
 
 /* Names that PowerAPI documents for Intel's processors, and of libpfm for the kernel's own. */
 static const struct {
@@ -142,9 +143,15 @@ meet(struct jk_hwpc_targets *targets, uint64_t cgroup, const char *path)
         struct jk_text name = { 0 };
         uint32_t slot;
 
-        jk_text_escaped(&name, path);
-        if (name.failed)
+        jk_text_escaped(&name, *path ? path : "/");
+        if (name.length > JK_HWPC_TARGET_LENGTH_MAX) {
+                jk_text_clear(&name);
+                jk_text_printf(&name, "/unknown-%" PRIu64, cgroup);
+        }
+        if (name.failed) {
+                jk_text_free(&name);
                 return -ENOMEM;
+        }
         if (jk_map_get(&targets->by_cgroup, cgroup, &slot)) {
                 free(targets->slots[slot].name);
                 targets->slots[slot].name = name.data;

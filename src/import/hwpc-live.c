@@ -73,6 +73,8 @@ take_next(struct live *live, struct jk_hwpc_reader *reader, struct jk_error *err
         int64_t time_ns;
         int r = jk_hwpc_import_next(live->import, reader, &time_ns, err);
 
+        if (r == -EFBIG)
+                r = -EINVAL; /* no room for that report's targets: others go on */
         if (r == -EBADMSG || r == -EINVAL)
                 r = jk_observations_refuse(live->seen, r, err) < 0 ? r : 1;
         else if (r > 0) {

@@ -319,7 +319,7 @@ observe_energy(struct jk_hwpc_import *import, const struct entry *entry, size_t 
                 snprintf(name, sizeof name, "%s", zone_events[event].zone);
         r = jk_observe_zone(import->seen, name, zone_events[event].event, err);
         if (r < 0)
-                return r;
+                return jk_observations_refuse(import->seen, r, err);
         wanted.zone = r;
         return observe(import, &wanted, entry, ldexp(scaled(entry), RAPL_BITS) * MICROJOULES, err);
 }

@@ -103,7 +103,9 @@ judge(struct jk_hold *hold, const struct jk_feed_value *value, double max_w, dou
         double scaled = value->said.value * jk_reference_scale(hold->unit);
         double power_w = scaled;
 
-        if (value->said.realtime_ns != 0 && value->said.realtime_ns <= hold->said_ns)
+        /* A time that is much older than the latest: that one was wrong, or a clock was set. */
+        if (value->said.realtime_ns != 0 && value->said.realtime_ns <= hold->said_ns &&
+            hold->said_ns - value->said.realtime_ns <= CLOCK_OFF_NS)
                 return NOT_NEW;
         hold->said_ns = value->said.realtime_ns;
 
@@ -115,8 +117,10 @@ judge(struct jk_hold *hold, const struct jk_feed_value *value, double max_w, dou
                 if (verdict != NEW)
                         return verdict;
         }
-        if (!(power_w > 0) || !(power_w <= max_w))
+        if (!(power_w > 0) || !(power_w <= max_w)) {
+                hold->owed_j = 0; /* what no machine draws is not made up for, either */
                 return REFUSED;
+        }
 
         *ret_power_w = power_w;
         return NEW;

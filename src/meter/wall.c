@@ -44,6 +44,10 @@ describe_reference(const struct jk_reference_config *config, char *path, size_t 
         int length = *config->url ? (int)strcspn(config->url, "?#")
                                   : (int)strcspn(config->command, " \t;|&<>");
 
+        if (!*config->url && memchr(config->command, '=', (size_t)length)) {
+                snprintf(path, size, "%s: a command with an environment", config->ops->name);
+                return;
+        }
         snprintf(path, size, "%s: %.*s", config->ops->name, length < 120 ? length : 120,
                  *config->url ? config->url : config->command);
 }

@@ -13,7 +13,9 @@
 #include "base/cleanup.h"
 #include "model/match.h"
 
-_Static_assert(JK_MODEL_WEIGHTS_MAX >= JK_CURVE_TERMS_MAX + 1, "a curve has room in a file");
+_Static_assert(JK_CURVE_TERMS_MAX >= JK_MODEL_WEIGHTS_MAX, "a file has room in a curve");
+_Static_assert(JK_CURVE_LEARNED + JK_EVENTS_MAX + 1 <= JK_MODEL_WEIGHTS_MAX,
+               "what is learned has room in a file");
 
 /* Of a file that tells no error: as wide as the table of CPUs at its widest. */
 #define UNTOLD_ERROR_PCT 66
@@ -54,6 +56,8 @@ static void
 take_features(const struct jk_model_file *file, struct jk_curve *curve)
 {
         int load = jk_model_feature_find(file, jk_curve_rates[JK_CURVE_UTILISATION]);
+        /* Of one zone by the machine's rates: there are as many as sockets. */
+        double zones = file->per == JK_PER_ZONE && file->cpu.sockets > 1 ? file->cpu.sockets : 1;
 
         curve->busiest = load >= 0 ? file->features[load].maximum : NAN;
         for (size_t i = 0; i < file->n_features && curve->n_terms < JK_CURVE_TERMS_MAX; i++) {
@@ -62,7 +66,7 @@ take_features(const struct jk_model_file *file, struct jk_curve *curve)
 
                 if (isnan(feature->weight))
                         continue; /* it is the base's */
-                *term = (struct jk_curve_term){ .weight = feature->weight,
+                *term = (struct jk_curve_term){ .weight = zones * feature->weight,
                                                 .most = feature->maximum };
                 memcpy(term->name, feature->name, sizeof term->name);
                 curve->n_terms++;

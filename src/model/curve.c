@@ -31,8 +31,8 @@ struct jk_model {
         struct jk_idles idles;
         struct jk_load load;
         struct jk_features features;
-        double weights[JK_RATES_MAX]; /* J per count of a task, in the tick */
         bool can_weigh;
+        bool is_priced;                        /* the tick shows all that the curve goes by */
         enum jk_zone_kind kinds[JK_ZONES_MAX]; /* of the tick's zones: who expects has no sample */
         size_t n_kind;                         /* zones of the curve's kind */
 };
@@ -92,26 +92,35 @@ term_of(const struct jk_model *model, const struct jk_rate *rate)
         return NULL;
 }
 
-/* What goes by counts, by these; the rest of the power above idle, by CPU time. */
+/* Joules per count of a task in a zone of that package: what goes by counts, by these; the rest of
+ * the power above idle, by CPU time. A count stands among the rates once for the machine and once
+ * for each package, and is the zone's only once. */
 static void
-set_weights(struct jk_model *model)
+set_weights(const struct jk_model *model, int package, double weights[JK_RATES_MAX])
 {
+        const struct jk_features *features = &model->features;
         struct jk_curve_power power = jk_curve_power(&model->curve, &model->view);
         double busy = jk_curve_rate(&model->view, jk_curve_rates[JK_CURVE_CPU]);
         double rest_w = power.power_w - power.idle_w;
 
-        memset(model->weights, 0, sizeof model->weights);
-        for (size_t i = 0; i < model->features.n_rates; i++) {
-                const struct jk_curve_term *term = term_of(model, &model->features.rates[i]);
+        for (size_t t = 0; t < model->curve.n_terms; t++) {
+                const struct jk_curve_term *term = &model->curve.terms[t];
+                bool is_counted = false;
 
-                if (!term)
-                        continue;
-                model->weights[i] = fmax(term->weight, 0);
-                rest_w -= model->weights[i] * jk_curve_rate(&model->view, term->name);
+                for (size_t i = 0; i < features->n_rates; i++) {
+                        if (!jk_features_suit(features, i, package) ||
+                            term_of(model, &features->rates[i]) != term)
+                                continue;
+                        weights[i] = fmax(term->weight, 0);
+                        is_counted = true;
+                }
+                if (is_counted)
+                        rest_w -= fmax(term->weight, 0) * jk_curve_rate(&model->view, term->name);
         }
-        for (size_t i = 0; i < model->features.n_rates; i++)
-                if (model->features.rates[i].field == JK_TASK_CPU)
-                        model->weights[i] = busy > 0 && rest_w > 0 ? rest_w / busy / 1e9 : 0;
+        for (size_t i = 0; i < features->n_rates; i++)
+                if (features->rates[i].field == JK_TASK_CPU &&
+                    jk_features_suit(features, i, package))
+                        weights[i] = busy > 0 && rest_w > 0 ? rest_w / busy / 1e9 : 0;
 }
 
 static void
@@ -131,11 +140,11 @@ curve_observe(struct jk_model *model, const struct jk_sample *sample)
 
         model->can_weigh = (sample->flags & JK_SAMPLE_TASKS) && sample->elapsed_ns > 0 &&
                            !(sample->flags & (JK_SAMPLE_FIRST | JK_SAMPLE_SUSPENDED));
+        model->is_priced = false;
         if (!model->can_weigh)
                 return;
         jk_features_observe(&model->features, sample);
-        if (seen && !jk_curve_missing(&model->curve, &model->view))
-                set_weights(model);
+        model->is_priced = seen && !jk_curve_missing(&model->curve, &model->view);
 }
 
 static struct jk_idle_estimate
@@ -157,6 +166,16 @@ weigh_by_leading(const struct jk_model *model, const struct jk_sample *sample,
 }
 
 static void
+weigh_by_curve(const struct jk_model *model, const struct jk_sample *sample,
+               const struct jk_zone *zone, struct jk_split *split)
+{
+        double weights[JK_RATES_MAX] = { 0 };
+
+        set_weights(model, zone->package, weights);
+        jk_divide_by_rates(&model->features, &model->load, sample, weights, split);
+}
+
+static void
 curve_split(struct jk_model *model, const struct jk_sample *sample, size_t i,
             struct jk_split *split)
 {
@@ -173,8 +192,8 @@ curve_split(struct jk_model *model, const struct jk_sample *sample, size_t i,
         split->blind = false;
         if (jk_zone_beyond_cpu(zone->kind) || !model->can_weigh || model->features.n_rates == 0)
                 jk_split_to_nobody(sample, split);
-        else if (zone->kind == model->curve.kind)
-                jk_divide_by_rates(&model->features, &model->load, sample, model->weights, split);
+        else if (zone->kind == model->curve.kind && model->is_priced)
+                weigh_by_curve(model, sample, zone, split);
         else
                 weigh_by_leading(model, sample, zone, split);
 }

@@ -38,6 +38,8 @@ struct jk_model {
         size_t missing;                               /* … but for this one, first */
         size_t n_events;
         uint32_t task_fields;
+        const struct jk_event_table *events; /* a recording's other table has another address */
+        int package;
         bool looked;
 
         /* of the tick */
@@ -134,8 +136,8 @@ find_counts(struct jk_model *model, const struct jk_sample *sample)
         int package = jk_zone_only_package(sample->zones, model->file.zone);
         size_t n_events = jk_sample_n_events(sample), i = 0;
 
-        if (model->looked && model->n_events == n_events &&
-            model->task_fields == sample->task_fields)
+        if (model->looked && model->n_events == n_events && model->events == sample->events &&
+            model->package == package && model->task_fields == sample->task_fields)
                 return;
 
         while (i < model->file.n_features &&
@@ -144,6 +146,8 @@ find_counts(struct jk_model *model, const struct jk_sample *sample)
         model->missing = i;
         model->counted = i == model->file.n_features;
         model->n_events = n_events;
+        model->events = sample->events;
+        model->package = package;
         model->task_fields = sample->task_fields;
         model->looked = true;
 }

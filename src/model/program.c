@@ -20,6 +20,7 @@
 
 #define LINE_MAX_BYTES ((size_t)4 << 20)
 #define WORDS_MAX      64
+#define UNASKED_MAX    64 /* lines in a tick that nobody asked for */
 
 #define BUDGET_NS   (20 * JK_NS_PER_MS) /* of a tick, or a fifth of it where that is less */
 #define PATIENCE_NS (5 * JK_NS_PER_S)   /* where nothing hurries, and at the start */
@@ -286,9 +287,12 @@ drop_unasked(struct jk_model *model, const struct jk_sample *sample, struct jk_e
         size_t length;
         int r;
 
-        while ((r = jk_child_receive(&model->child, 0, &line, &length, err)) > 0)
+        for (int n = 0; (r = jk_child_receive(&model->child, 0, &line, &length, err)) > 0; n++) {
+                if (n == UNASKED_MAX)
+                        return jk_fail(err, EBADMSG, "it prints lines that nobody asked for");
                 jk_guard_fault(&model->guard, sample,
                                "%s: it printed a line that was not asked for", model->words[0]);
+        }
         return r;
 }
 
