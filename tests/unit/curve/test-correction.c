@@ -127,12 +127,40 @@ absurd_readings_are_left_out(void **state)
         assert_true(isfinite(jk_correction_apply(&correction, 0, 0, 40).error_pct));
 }
 
+/* A stuck sensor, one that means over minutes, a plug of another machine. */
+static void
+a_meter_that_shows_nothing_of_the_zone_changes_nothing(void **state)
+{
+        static const struct {
+                enum jk_correction_basis basis;
+                double measured_w;
+        } blind[] = {
+                { JK_CORRECTION_AROUND, 0 },
+                { JK_CORRECTION_AROUND, 60 },
+                { JK_CORRECTION_SAME, 0 },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof blind / sizeof *blind; i++) {
+                struct jk_correction correction = { 0 };
+                struct jk_corrected corrected;
+
+                for (int second = 0; second < 600; second++)
+                        jk_correction_learn(&correction, blind[i].basis, estimate_at(second),
+                                            blind[i].measured_w, 1);
+                corrected = jk_correction_apply(&correction, 40, 10, 30);
+                assert_true(corrected.power_w == 40 && corrected.idle_w == 10);
+                assert_true(corrected.error_pct >= 30);
+        }
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_learned_is_nothing_changed),
         cmocka_unit_test(a_meter_of_the_zone_tells_factor_and_offset),
         cmocka_unit_test(a_meter_around_it_tells_the_factor_only),
         cmocka_unit_test(a_steady_machine_tells_no_factor),
         cmocka_unit_test(what_was_learned_stays_and_is_trusted_less),
+        cmocka_unit_test(a_meter_that_shows_nothing_of_the_zone_changes_nothing),
         cmocka_unit_test(absurd_readings_are_left_out),
 };
 

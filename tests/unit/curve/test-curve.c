@@ -115,8 +115,50 @@ ticks_without_cpus_are_not_known(void **state)
         world_end(&w);
 }
 
+/* 200 W for all CPUs of a machine with twice as many. */
+static void
+what_is_a_mean_of_cpus_is_worth_as_much_as_there_are_cpus(void **state)
+{
+        struct jk_curve curve = { .kind = JK_ZONE_PACKAGE, .cpus = 2 * WORLD_CPUS };
+        struct jk_curve_view view = { 0 };
+        struct world w;
+
+        (void)state;
+        curve.terms[curve.n_terms++] =
+                (struct jk_curve_term){ .name = "utilisation", .weight = 200, .most = 0.6 };
+        world_start(&w);
+        world_add(&w, 1, 1);
+        w.programs[0].wobble = 0;
+        world_tick(&w, 1);
+        run_busy(&w, &view, WORLD_CPUS / 2.0);
+        assert_true(fabs(jk_curve_power(&curve, &view).power_w - 50) < 0.1);
+        assert_true(jk_curve_power(&curve, &view).beyond == 0);
+        run_busy(&w, &view, WORLD_CPUS);
+        assert_true(jk_curve_power(&curve, &view).beyond > 0);
+        world_end(&w);
+}
+
+static void
+what_no_machine_draws_is_no_power(void **state)
+{
+        struct jk_curve curve = bent();
+        struct jk_curve_view view = { 0 };
+        struct world w;
+
+        (void)state;
+        curve.terms[curve.n_terms++] = (struct jk_curve_term){ .name = "cycles", .weight = 1 };
+        world_start(&w);
+        world_add(&w, 1, 1);
+        world_tick(&w, 1);
+        run_busy(&w, &view, 1);
+        assert_true(isnan(jk_curve_power(&curve, &view).power_w));
+        world_end(&w);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(power_follows_the_polygon),
+        cmocka_unit_test(what_is_a_mean_of_cpus_is_worth_as_much_as_there_are_cpus),
+        cmocka_unit_test(what_no_machine_draws_is_no_power),
         cmocka_unit_test(beyond_what_was_learned_the_bar_is_wider),
         cmocka_unit_test(a_term_that_is_not_seen_gives_no_power),
         cmocka_unit_test(ticks_without_cpus_are_not_known),

@@ -166,6 +166,47 @@ the_same_timestamp_again_is_no_new_value(void **state)
         assert_int_equal(h.reading.flags, JK_READING_FROZEN);
 }
 
+/* As of a program whose machine had its clock set back, or of one wrong answer. */
+static void
+a_time_from_the_future_is_believed_no_longer_than_it_comes(void **state)
+{
+        struct holding h;
+        int n_seen = 0;
+
+        (void)state;
+        begin(&h, JK_REFERENCE_W);
+        for (int i = 0; i < 60; i++) {
+                struct jk_feed_value value = { .said = { .value = 100 } };
+
+                tick(&h.sample, S, 0);
+                value.monotonic_ns = h.sample.time.monotonic_ns;
+                value.realtime_ns = h.sample.time.realtime_ns;
+                value.said.realtime_ns = value.realtime_ns + (i < 5 ? 7200 * S : 0);
+                jk_hold_read(&h.hold, &value, 1, MAX_W, &h.sample, &h.reading, &h.news);
+                n_seen += (h.reading.flags & JK_READING_SEEN) != 0;
+        }
+        assert_true(n_seen > 40);
+}
+
+/* It says 0 once, as one that was switched off and on: what it counted in its life is nobody's. */
+static void
+a_counter_that_says_0_once_is_not_made_up_for(void **state)
+{
+        struct holding h;
+        double before_j = 0;
+
+        (void)state;
+        begin(&h, JK_REFERENCE_J);
+        for (int i = 0; i < 2000; i++) {
+                double counted_j = i == 100 ? 0 : 3.6e9 + 200.0 * i;
+
+                second(&h, &counted_j, 0);
+                if (i == 1000)
+                        before_j = h.sum_j;
+        }
+        assert_true(fabs((h.sum_j - before_j) / 999 - 200) < 2);
+}
+
 /* A plug that counts whole watt-hours: at 100 W it moves every 36 s. */
 static void
 a_coarse_counter_of_energy_is_counted_to_its_last_step(void **state)
@@ -477,6 +518,8 @@ static const struct CMUnitTest tests[] = {
                 a_meter_that_is_slow_by_nature_is_waited_for_and_one_outage_does_not_make_it_slow),
         cmocka_unit_test(what_no_machine_draws_is_refused),
         cmocka_unit_test(the_same_timestamp_again_is_no_new_value),
+        cmocka_unit_test(a_time_from_the_future_is_believed_no_longer_than_it_comes),
+        cmocka_unit_test(a_counter_that_says_0_once_is_not_made_up_for),
         cmocka_unit_test(a_coarse_counter_of_energy_is_counted_to_its_last_step),
         cmocka_unit_test(sleep_is_never_counted),
         cmocka_unit_test(any_lag_is_found_through_noise),

@@ -346,6 +346,24 @@ a_replay_waits_for_a_slow_one(void **state)
         end(&trial);
 }
 
+/* What it prints without an end does not hold the tick. */
+static void
+one_that_prints_what_nobody_asked_for_is_ended(void **state)
+{
+        struct trial trial;
+        int64_t before;
+
+        (void)state;
+        begin(&trial, GREET "yes");
+        before = jk_monotonic_ns();
+        for (int i = 0; i < 3; i++) {
+                tick(&trial, false);
+                assert_true(is_share(&trial));
+        }
+        assert_true(jk_monotonic_ns() - before < 4 * JK_NS_PER_S);
+        end(&trial);
+}
+
 /* A late answer is not taken for a later tick's, and the program goes on after it. */
 static void
 one_that_was_late_once_goes_on(void **state)
@@ -425,6 +443,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_unasked_line_costs_no_later_tick),
         cmocka_unit_test(the_tick_does_not_wait_for_a_program_that_hangs),
         cmocka_unit_test(a_replay_waits_for_a_slow_one),
+        cmocka_unit_test(one_that_prints_what_nobody_asked_for_is_ended),
         cmocka_unit_test(one_that_was_late_once_goes_on),
         cmocka_unit_test(one_that_hangs_in_a_replay_is_ended),
         cmocka_unit_test(one_that_dies_is_started_again),

@@ -14,7 +14,7 @@
 #include "model/model.h"
 #include "tests/unit/model/random.h"
 
-enum { PACKAGES = 2, PROGRAMS = 3 };
+enum { PACKAGES = 2, PROGRAMS = 3, CPUS = 32 };
 
 static const struct program {
         double on[PACKAGES]; /* part of its time there */
@@ -76,6 +76,26 @@ run_program(struct machine *m, size_t i, double cpu_s, double energy_j[PACKAGES]
         }
 }
 
+/* As busy as the programs make them; interrupts cost nothing here. */
+static void
+add_cpus(struct machine *m)
+{
+        double busy_ns = 0;
+
+        for (size_t i = 0; i < m->sample.n_tasks; i++)
+                busy_ns += (double)m->sample.tasks[i].cpu_ns;
+        m->sample.flags |= JK_SAMPLE_CPUS;
+        for (uint32_t i = 0; i < CPUS; i++) {
+                struct jk_cpu_reading *cpu = jk_sample_add_cpu(&m->sample);
+
+                assert_non_null(cpu);
+                cpu->cpu = i;
+                cpu->online = true;
+                cpu->busy_ns = (uint64_t)(busy_ns / CPUS);
+                cpu->idle_ns = 1000000000 - cpu->busy_ns;
+        }
+}
+
 static void
 step(struct machine *m, const struct jk_model_ops *ops, struct jk_model *model)
 {
@@ -94,6 +114,8 @@ step(struct machine *m, const struct jk_model_ops *ops, struct jk_model *model)
                         .elapsed_ns = 1000000000,
                         .flags = JK_READING_SEEN,
                 };
+
+        add_cpus(m);
 
         ops->observe(model, &m->sample);
         for (size_t package = 0; package < PACKAGES; package++) {
@@ -169,7 +191,7 @@ weights_from_a_file_apply_to_what_was_done_there(void **state)
         char path[] = "/tmp/joulekeeper-test-packages-XXXXXX";
         static struct jk_model_file file;
         int fd = mkstemp(path);
-        double apart, together;
+        double apart, together, by_curve;
 
         (void)state;
         assert_true(fd >= 0);
@@ -195,10 +217,12 @@ weights_from_a_file_apply_to_what_was_done_there(void **state)
         assert_int_equal(jk_model_file_save(&file, path, NULL), 0);
         apart = worst_pct_by(&jk_model_events, path, true);
         together = worst_pct_by(&jk_model_events, path, false);
+        by_curve = worst_pct_by(&jk_model_curve, path, true);
         unlink(path);
         print_message("# off by %.2f %%, and %.0f %% if packages are not told apart\n", apart,
                       together);
         assert_true(apart < 0.1 && together > 10);
+        assert_true(by_curve < 0.1);
 }
 
 /* By time alone it does not know that programs differ, but none pays for where it was not. */
