@@ -66,6 +66,9 @@ def _unless_only_skips(prefix, output, cases):
     return [Case(f"{prefix}meson test", FAILED, output)]
 
 
+SKIPPED_STATUS = 77  # of a program that says by it that it is skipped
+
+
 def _cases_of(entry, prefix):
     program = prefix + entry["name"].rpartition(" / ")[2]  # "project:suite / name"
     output = entry.get("stdout", "") + entry.get("stderr", "")
@@ -75,6 +78,8 @@ def _cases_of(entry, prefix):
         return tap.cases(program, output, entry["returncode"])
     if entry["result"] in ("OK", "EXPECTEDFAIL"):
         return [Case(program, PASSED)]
+    if entry["result"] == "SKIP" and entry["returncode"] != SKIPPED_STATUS:
+        return [Case(program, FAILED, f"it told of no case: is what it prints TAP?\n{output}")]
     if entry["result"] == "SKIP":
         return [Case(program, SKIPPED, output.strip().rpartition("\n")[2])]
     return [Case(program, FAILED, f"{entry['result']}, exit status {entry['returncode']}\n{output}")]

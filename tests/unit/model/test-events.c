@@ -277,19 +277,15 @@ what_is_no_file_of_weights_is_refused(void **state)
         assert_non_null(strstr(err.message, "/nonexistent/weights.json"));
 }
 
-int
-main(void)
-{
-        const struct CMUnitTest tests[] = {
+static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-                TEST(each_task_gets_what_it_used),
-                TEST(it_answers_before_any_energy_was_seen),
-                TEST(weights_of_a_thread_or_of_many_zones_are_brought_to_one_zone),
-                TEST(another_zone_is_divided_as_share_does),
-                TEST(a_zone_is_divided_as_share_does_while_an_event_is_not_counted),
-                TEST(events_of_a_package_are_those_of_its_only_zone),
-                TEST(what_is_no_file_of_weights_is_refused),
-        };
+        TEST(each_task_gets_what_it_used),
+        TEST(it_answers_before_any_energy_was_seen),
+        TEST(weights_of_a_thread_or_of_many_zones_are_brought_to_one_zone),
+        TEST(another_zone_is_divided_as_share_does),
+        TEST(a_zone_is_divided_as_share_does_while_an_event_is_not_counted),
+        TEST(events_of_a_package_are_those_of_its_only_zone),
+        TEST(what_is_no_file_of_weights_is_refused),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+JK_RUN_TESTS(tests)

@@ -263,20 +263,16 @@ what_cannot_be_calibrated_is_refused(void **state)
         assert_true(calibration.idle_w == -1);
 }
 
-int
-main(void)
-{
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(a_truth_is_found_in_any_units),
-                cmocka_unit_test(nothing_near_is_better),
-                cmocka_unit_test(a_column_that_was_first_may_have_to_go),
-                cmocka_unit_test(columns_that_say_the_same_do_no_harm),
-                cmocka_unit_test(the_rest_is_what_is_left),
-                cmocka_unit_test(a_calibration_finds_what_events_cost),
-                cmocka_unit_test(what_is_held_out_tells_of_a_load_that_is_unlike_the_others),
-                cmocka_unit_test(idle_power_that_drifts_is_told),
-                cmocka_unit_test(what_cannot_be_calibrated_is_refused),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_truth_is_found_in_any_units),
+        cmocka_unit_test(nothing_near_is_better),
+        cmocka_unit_test(a_column_that_was_first_may_have_to_go),
+        cmocka_unit_test(columns_that_say_the_same_do_no_harm),
+        cmocka_unit_test(the_rest_is_what_is_left),
+        cmocka_unit_test(a_calibration_finds_what_events_cost),
+        cmocka_unit_test(what_is_held_out_tells_of_a_load_that_is_unlike_the_others),
+        cmocka_unit_test(idle_power_that_drifts_is_told),
+        cmocka_unit_test(what_cannot_be_calibrated_is_refused),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+JK_RUN_TESTS(tests)

@@ -166,19 +166,15 @@ too_little_is_refused(void **state)
         assert_int_equal(jk_select(&f->rows, &rule, &f->selection), -EINVAL);
 }
 
-int
-main(void)
-{
-        const struct CMUnitTest tests[] = {
+static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-                TEST(what_power_is_made_of_is_chosen_and_nothing_else),
-                TEST(each_step_makes_the_error_smaller),
-                TEST(no_more_are_chosen_than_there_are_counters),
-                TEST(what_only_tells_blocks_apart_explains_little),
-                TEST(blocks_go_round),
-                TEST(nothing_explains_noise),
-                TEST(too_little_is_refused),
-        };
+        TEST(what_power_is_made_of_is_chosen_and_nothing_else),
+        TEST(each_step_makes_the_error_smaller),
+        TEST(no_more_are_chosen_than_there_are_counters),
+        TEST(what_only_tells_blocks_apart_explains_little),
+        TEST(blocks_go_round),
+        TEST(nothing_explains_noise),
+        TEST(too_little_is_refused),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+JK_RUN_TESTS(tests)
