@@ -452,6 +452,9 @@ take_entry(struct jk_hwpc_import *import, const struct entry *entry, struct jk_e
 static void
 drop_due(struct jk_hwpc_import *import)
 {
+        if (import->n_due == 0)
+                return;
+
         import->n_entries -= import->n_due;
         memmove(import->entries, import->entries + import->n_due,
                 import->n_entries * sizeof *import->entries);
