@@ -22,6 +22,10 @@
 
 #define UNCERTAINTY_MAX_PCT 300
 
+/* So many ticks in a row the zones inside may be others than before: one that was missed, a counter
+ * that begins anew. */
+#define MISSED_MAX 10
+
 void
 jk_other_init(struct jk_other *other, double offset_s, double uncertainty_pct)
 {
@@ -201,9 +205,15 @@ jk_other_read(struct jk_other *other, const struct jk_lag_outside *outside, size
                 jk_lag_clear(&other->lag); /* it has a hole */
                 return 0;
         }
+        if (zones != other->zones && other->zones != 0 && sample->suspended_ns == 0 &&
+            other->n_changed++ < MISSED_MAX) {
+                jk_lag_clear(&other->lag);
+                return 0;
+        }
         if (zones != other->zones || sample->suspended_ns > 0)
                 forget(other); /* it is another sum */
         other->zones = zones;
+        other->n_changed = 0;
 
         jk_lag_add_inside(&other->lag, now_ns, other->inside_j);
         for (size_t i = 0; i < n_outside; i++) {

@@ -26,6 +26,7 @@ struct jk_other {
         int64_t fitted_ns;  /* values from outside until then are in the fit */
         int64_t outside_ns; /* the latest of them; 0: none */
         uint64_t zones;     /* a sum over the zones that inside power is made of */
+        unsigned n_changed; /* ticks in a row in which these were others */
         double inside_j;    /* in this tick */
         double inside_error_w;
         double carry;

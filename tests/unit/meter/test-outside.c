@@ -474,23 +474,59 @@ wall_below_the_inside_is_refused_by_name(void **state)
         assert_int_equal(w.reading.flags, 0);
 }
 
+/* A tick without dram: what is inside is another sum. */
 static void
-a_zone_inside_that_is_not_seen_starts_it_anew(void **state)
+second_without_dram(struct world *w)
+{
+        tick(&w->sample, S, 0);
+        w->sample.zones = &w->table;
+        memset(w->sample.readings, 0, sizeof w->sample.readings);
+        set_reading(w, 0, 80);
+        jk_other_read(&w->other, NULL, 0, &w->sample, &w->reading, &w->uncertainty_pct, NULL);
+        assert_int_equal(w->reading.flags, 0);
+}
+
+static void
+a_zone_inside_that_is_missed_for_a_tick_costs_that_tick(void **state)
 {
         static struct world w;
-        struct jk_zone_reading reading;
 
         (void)state;
         begin_world(&w, 0, 1.2, 20, 0);
         run_world(&w, 60);
         assert_true(w.reading.flags & JK_READING_SEEN);
+        second_without_dram(&w);
+        world_second(&w, 100, false); /* wall is out: nothing could be learned anew */
+        assert_true(w.reading.flags & JK_READING_SEEN);
+        assert_true(fabs((double)w.reading.energy_uj / 1e6 - 40) < 3);
+}
+
+static void
+a_zone_inside_that_is_gone_starts_it_anew(void **state)
+{
+        static struct world w;
+
+        (void)state;
+        begin_world(&w, 0, 1.2, 20, 0);
+        run_world(&w, 60);
+        for (int i = 0; i < 20; i++)
+                second_without_dram(&w);
+        world_second(&w, 100, false);
+        assert_int_equal(w.reading.flags, 0);
+}
+
+static void
+without_zones_inside_there_is_no_other(void **state)
+{
+        static struct world w;
+
+        (void)state;
+        begin_world(&w, 0, 1.2, 20, 0);
+        run_world(&w, 60);
         tick(&w.sample, S, 0);
         memset(w.sample.readings, 0, sizeof w.sample.readings);
-        jk_other_read(&w.other, NULL, 0, &w.sample, &reading, &w.uncertainty_pct, NULL);
-        assert_int_equal(reading.flags, 0);
-        set_reading(&w, 0, 80); /* dram is gone: it is another sum */
-        jk_other_read(&w.other, NULL, 0, &w.sample, &reading, &w.uncertainty_pct, NULL);
-        assert_int_equal(reading.flags, 0);
+        jk_other_read(&w.other, NULL, 0, &w.sample, &w.reading, &w.uncertainty_pct, NULL);
+        assert_int_equal(w.reading.flags, 0);
 }
 
 static void
@@ -529,7 +565,9 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(other_is_what_wall_shows_beyond_the_inside),
         cmocka_unit_test(without_wall_it_goes_on_ever_less_surely_and_then_is_not_seen),
         cmocka_unit_test(wall_below_the_inside_is_refused_by_name),
-        cmocka_unit_test(a_zone_inside_that_is_not_seen_starts_it_anew),
+        cmocka_unit_test(a_zone_inside_that_is_missed_for_a_tick_costs_that_tick),
+        cmocka_unit_test(a_zone_inside_that_is_gone_starts_it_anew),
+        cmocka_unit_test(without_zones_inside_there_is_no_other),
         cmocka_unit_test(the_rest_lies_in_wall_and_adds_up_without_it),
 };
 
