@@ -41,12 +41,10 @@ static const struct jk_option options[] = {
 static int
 set_zone(struct request *request, const char *value)
 {
-        for (int i = 0; i < JK_ZONE_KIND_MAX; i++) {
-                if (strcmp(value, jk_zone_kind_name((enum jk_zone_kind)i)) == 0) {
-                        request->zone = (enum jk_zone_kind)i;
-                        return 0;
-                }
-        }
+        request->zone = jk_zone_kind_find(value);
+        if (request->zone != JK_ZONE_KIND_INVALID)
+                return 0;
+
         return jk_usage_error(request->command,
                               "--zone %s: give a kind of zone, as package, dram or wall", value);
 }

@@ -34,9 +34,6 @@
 /* A zone that was not read so many times in a row is gone, until it comes back. */
 #define GONE_TICKS 60
 
-/* Errors that are published are means over about so many ticks. */
-#define ERROR_MEMORY 60
-
 struct learned {
         size_t zone; /* index in the sample's table */
         struct jk_weights weights;
@@ -106,17 +103,6 @@ adaptive_close(struct jk_model *model)
 
 /* ---- zones ---- */
 
-/* Whether there is something to learn from the reading. From an estimate there is not: it follows
- * from CPU time, and would teach that nothing else matters. */
-static bool
-is_readable(const struct jk_sample *sample, size_t zone)
-{
-        return (sample->readings[zone].flags & JK_READING_SEEN) &&
-               sample->readings[zone].elapsed_ns > 0 && !jk_sample_has_gap(sample, zone) &&
-               sample->zones->zones[zone].provenance != JK_MODELLED &&
-               !jk_zone_beyond_cpu(sample->zones->zones[zone].kind);
-}
-
 static struct learned *
 find(const struct jk_model *model, size_t zone)
 {
@@ -135,7 +121,7 @@ meet_zones(struct jk_model *model, const struct jk_sample *sample)
 
         for (size_t i = 0; i < sample->zones->count; i++) {
                 model->missed[i]++;
-                if (!is_readable(sample, i))
+                if (!jk_load_teaches(sample, i))
                         continue;
                 any |= !model->known[i];
                 model->known[i] = true;
@@ -193,7 +179,7 @@ read_power(struct jk_model *model, const struct jk_sample *sample)
 
         for (size_t i = 0; i < model->n_zones; i++) {
                 const struct learned *learned = &model->zones[i];
-                bool readable = is_readable(sample, learned->zone);
+                bool readable = jk_load_teaches(sample, learned->zone);
 
                 model->power_w[i] = readable ? model->last_w[learned->zone] : learned->expected_w;
                 if (isnan(model->power_w[i]) && model->missed[learned->zone] > GONE_TICKS)
@@ -222,16 +208,11 @@ judge(struct jk_model *model, const struct jk_sample *sample)
 {
         for (size_t i = 0; i < model->n_zones; i++) {
                 struct learned *learned = &model->zones[i];
-                double error_pct;
 
-                if (isnan(learned->expected_w) || !is_readable(sample, learned->zone) ||
-                    !(model->power_w[i] > 0))
-                        continue;
-                error_pct = 100 * fabs(learned->expected_w - model->power_w[i]) / model->power_w[i];
-                if (isnan(learned->error_pct))
-                        learned->error_pct = error_pct;
-                else
-                        learned->error_pct += (error_pct - learned->error_pct) / ERROR_MEMORY;
+                if (!isnan(learned->expected_w) && jk_load_teaches(sample, learned->zone) &&
+                    model->power_w[i] > 0)
+                        jk_error_follow(&learned->error_pct, learned->expected_w,
+                                        model->power_w[i]);
         }
 }
 

@@ -19,8 +19,6 @@
 #include "model/load.h"
 #include "model/model.h"
 
-#define ERROR_MEMORY 60 /* ticks in the running mean of how far off it is */
-
 struct zone {
         bool said; /* that it is not divided by weights */
         struct jk_expectation expectation;
@@ -216,19 +214,14 @@ judge(const struct jk_model *model, const struct jk_sample *sample, size_t i,
       struct jk_expectation *expectation)
 {
         const struct jk_zone_reading *reading = &sample->readings[i];
-        double power_w, error_pct;
 
         expectation->power_w = model->idle_w + tasks_power(model, sample, &sample->zones->zones[i]);
         if (!(reading->flags & JK_READING_SEEN) || reading->elapsed_ns <= 0 ||
             reading->energy_uj <= 0 || jk_sample_has_gap(sample, i))
                 return;
 
-        power_w = jk_power_w(reading->energy_uj, reading->elapsed_ns);
-        error_pct = 100 * fabs(expectation->power_w - power_w) / power_w;
-        if (isnan(expectation->error_pct))
-                expectation->error_pct = error_pct;
-        else
-                expectation->error_pct += (error_pct - expectation->error_pct) / ERROR_MEMORY;
+        jk_error_follow(&expectation->error_pct, expectation->power_w,
+                        jk_power_w(reading->energy_uj, reading->elapsed_ns));
 }
 
 static void

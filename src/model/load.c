@@ -7,6 +7,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* Errors that are published are means over about so many ticks. */
+#define ERROR_MEMORY 60
+
 struct jk_load
 jk_load_of(const struct jk_sample *sample)
 {
@@ -65,6 +68,26 @@ jk_load_part(const struct jk_sample *sample, size_t task, int package)
                 return 1;
 
         return (double)jk_sample_task_events(sample, task)[event] / (double)cpu_ns;
+}
+
+bool
+jk_load_teaches(const struct jk_sample *sample, size_t zone)
+{
+        return (sample->readings[zone].flags & JK_READING_SEEN) &&
+               sample->readings[zone].elapsed_ns > 0 && !jk_sample_has_gap(sample, zone) &&
+               sample->zones->zones[zone].provenance != JK_MODELLED &&
+               !jk_zone_beyond_cpu(sample->zones->zones[zone].kind);
+}
+
+void
+jk_error_follow(double *error_pct, double expected_w, double measured_w)
+{
+        double now_pct = 100 * fabs(expected_w - measured_w) / measured_w;
+
+        if (isnan(*error_pct))
+                *error_pct = now_pct;
+        else
+                *error_pct += (now_pct - *error_pct) / ERROR_MEMORY;
 }
 
 /* ---- idle power ---- */

@@ -50,6 +50,15 @@ void jk_idles_split(const struct jk_idles *idles, const struct jk_sample *sample
 /* Whether CPU time and the CPUs' counters say nothing about such a zone. */
 bool jk_zone_beyond_cpu(enum jk_zone_kind kind);
 
+/* Whether a model that learns has something to learn from a zone's reading: it was read, it began
+ * with the tick, and it is of the CPUs. From an estimate there is nothing to learn: it follows from
+ * CPU time, and would teach that nothing else matters. */
+bool jk_load_teaches(const struct jk_sample *sample, size_t zone);
+
+/* Take how far off an expectation was, in percent of what was measured (> 0), into the mean of late
+ * that is published; NaN: there is none yet. */
+void jk_error_follow(double *error_pct, double expected_w, double measured_w);
+
 /* A split that gives nobody anything. */
 void jk_split_to_nobody(const struct jk_sample *sample, struct jk_split *split);
 

@@ -15,9 +15,6 @@
 #include "model/divide.h"
 #include "model/smartwatts-formula.h"
 
-/* Errors that are published are means over about so many ticks. */
-#define ERROR_MEMORY 60
-
 /* What is learned of a zone. */
 struct learned {
         struct jk_smartwatts_model *model;
@@ -88,17 +85,6 @@ smartwatts_close(struct jk_model *model)
 }
 
 /* ---- zones ---- */
-
-/* As model adaptive has it: nothing is learned from an estimate, nor from a reading that began
- * before the tick. */
-static bool
-is_readable(const struct jk_sample *sample, size_t zone)
-{
-        return (sample->readings[zone].flags & JK_READING_SEEN) &&
-               sample->readings[zone].elapsed_ns > 0 && !jk_sample_has_gap(sample, zone) &&
-               sample->zones->zones[zone].provenance != JK_MODELLED &&
-               !jk_zone_beyond_cpu(sample->zones->zones[zone].kind);
-}
 
 static bool
 is_time(const struct jk_rate *rate)
@@ -211,15 +197,8 @@ expect(const struct jk_model *model, struct learned *learned)
 static void
 judge(struct learned *learned)
 {
-        double error_pct;
-
-        if (isnan(learned->expected_w) || !(learned->power_w > 0))
-                return;
-        error_pct = 100 * fabs(learned->expected_w - learned->power_w) / learned->power_w;
-        if (isnan(learned->error_pct))
-                learned->error_pct = error_pct;
-        else
-                learned->error_pct += (error_pct - learned->error_pct) / ERROR_MEMORY;
+        if (!isnan(learned->expected_w) && learned->power_w > 0)
+                jk_error_follow(&learned->error_pct, learned->expected_w, learned->power_w);
 }
 
 static void
@@ -228,13 +207,13 @@ observe_zone(struct jk_model *model, const struct jk_sample *sample, size_t zone
         const struct jk_zone_reading *reading = &sample->readings[zone];
         struct learned *learned;
 
-        if (!model->zones[zone] && is_readable(sample, zone))
+        if (!model->zones[zone] && jk_load_teaches(sample, zone))
                 meet_zone(model, sample, zone);
         learned = model->zones[zone];
         if (!learned)
                 return;
         expect(model, learned);
-        if (doubtful || !is_readable(sample, zone))
+        if (doubtful || !jk_load_teaches(sample, zone))
                 return;
         learned->power_w = jk_power_w(reading->energy_uj, reading->elapsed_ns);
         judge(learned);

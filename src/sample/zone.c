@@ -57,6 +57,16 @@ jk_zone_kind_name(enum jk_zone_kind kind)
         return kind >= 0 && kind < JK_ZONE_KIND_MAX ? kind_names[kind] : "invalid";
 }
 
+enum jk_zone_kind
+jk_zone_kind_find(const char *name)
+{
+        for (int kind = 0; kind < JK_ZONE_KIND_MAX; kind++)
+                if (strcmp(kind_names[kind], name) == 0)
+                        return (enum jk_zone_kind)kind;
+
+        return JK_ZONE_KIND_INVALID;
+}
+
 const char *
 jk_provenance_name(enum jk_provenance provenance)
 {

@@ -61,6 +61,7 @@ struct jk_zone_table {
 };
 
 const char *jk_zone_kind_name(enum jk_zone_kind kind); /* "package" … "other" */
+enum jk_zone_kind jk_zone_kind_find(const char *name); /* or JK_ZONE_KIND_INVALID */
 const char *jk_provenance_name(enum jk_provenance provenance);
 
 /* Index of the zone of that name, or -1. */
