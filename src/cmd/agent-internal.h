@@ -21,9 +21,10 @@ struct jk_agent {
         struct jk_recorder *recorder; /* NULL: nothing is recorded */
         struct jk_server *server;     /* NULL: listen is "off" */
         pthread_t thread;
-        bool ticking;     /* the thread runs */
-        int stop_fd;      /* eventfd: readable once the thread is to end */
-        int signal_fd;    /* signalfd */
-        sigset_t outside; /* the signal mask before */
-        bool on_terminal; /* started on one whose closing is to stop us */
+        bool ticking;      /* the thread runs */
+        int64_t looked_ns; /* at models.directory, monotonic */
+        int stop_fd;       /* eventfd: readable once the thread is to end */
+        int signal_fd;     /* signalfd */
+        sigset_t outside;  /* the signal mask before */
+        bool on_terminal;  /* started on one whose closing is to stop us */
 };

@@ -102,3 +102,15 @@ jk_agent_fetch_model(const struct jk_config *config)
                        err.message);
         return NULL;
 }
+
+void
+jk_agent_renew_models(struct jk_server *server, bool anyway)
+{
+        struct jk_error err = { "" };
+        int r = jk_serve_renew_models(server, anyway, &err);
+
+        if (r > 0)
+                jk_log_info("models.directory: read again");
+        else if (r < 0)
+                jk_log_warning("%s; the models that were offered stay", err.message);
+}

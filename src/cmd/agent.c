@@ -24,6 +24,9 @@
 
 #define MB 1000000U
 
+/* How often a directory of models is looked at, for one that has changed. */
+#define LOOK_NS (60 * JK_NS_PER_S)
+
 /* ---- from the configuration to the options of those who use it ---- */
 
 static struct jk_engine_options
@@ -348,6 +351,37 @@ wait_for_signal(struct jk_agent *agent, int timeout_ms)
         return (int)info.ssi_signo;
 }
 
+static bool
+has_models(const struct jk_agent *agent)
+{
+        return agent->server && serve_options(&agent->config).models;
+}
+
+/* What is due besides signals. */
+static void
+look_after(struct jk_agent *agent, int64_t watchdog_ns)
+{
+        int64_t now_ns = jk_monotonic_ns();
+
+        if (watchdog_ns)
+                pet_watchdog(agent, watchdog_ns);
+        if (has_models(agent) && now_ns - agent->looked_ns >= LOOK_NS) {
+                agent->looked_ns = now_ns;
+                jk_agent_renew_models(agent->server, false);
+        }
+}
+
+/* Until something is due; -1: never. */
+static int
+patience_ms(const struct jk_agent *agent, int64_t watchdog_ns)
+{
+        int64_t ns = watchdog_ns / 2;
+
+        if (has_models(agent) && (ns == 0 || ns > LOOK_NS))
+                ns = LOOK_NS;
+        return ns == 0 ? -1 : (int)(ns / JK_NS_PER_MS);
+}
+
 /* Why the signal ends the agent, or NULL. The kernel says SIGHUP for a terminal that was closed,
  * too: an agent that took that for "read the configuration again" would go on unseen. */
 static const char *
@@ -367,26 +401,27 @@ int
 jk_agent_run(struct jk_agent *agent, struct jk_error *err)
 {
         int64_t watchdog_ns = jk_notify_watchdog_ns();
-        int timeout_ms = watchdog_ns ? (int)(watchdog_ns / 2 / JK_NS_PER_MS) : -1;
         const char *reason = NULL;
 
         errno = pthread_create(&agent->thread, NULL, tick, agent);
         if (errno)
                 return jk_fail(err, errno, "cannot start the thread that ticks: %m");
         agent->ticking = true;
+        agent->looked_ns = jk_monotonic_ns();
         notify_ready(agent);
 
         while (!reason) {
-                int signo = wait_for_signal(agent, timeout_ms);
+                int signo = wait_for_signal(agent, patience_ms(agent, watchdog_ns));
 
                 reason = end_by(agent, signo);
                 if (signo == SIGHUP && !reason) {
                         jk_notify_reloading();
                         reload(agent);
+                        if (has_models(agent))
+                                jk_agent_renew_models(agent->server, true);
                         notify_ready(agent);
                 }
-                if (watchdog_ns)
-                        pet_watchdog(agent, watchdog_ns);
+                look_after(agent, watchdog_ns);
         }
 
         jk_log_notice("%s: stopping", reason);

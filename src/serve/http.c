@@ -25,6 +25,7 @@
 #include "serve/connection.h"
 #include "serve/host.h"
 #include "serve/listen.h"
+#include "serve/offering.h"
 #include "serve/route.h"
 
 enum {
@@ -46,7 +47,7 @@ static const struct jk_http_limits default_limits = {
 struct jk_server {
         struct jk_http_limits limits;
         struct jk_shelf *shelf;
-        struct jk_offers *offers;
+        struct jk_offering *offering;
         struct MHD_Daemon *daemon;
         int epoll_fd; /* the daemon's */
         int stop_fd;
@@ -210,7 +211,7 @@ answer_get(struct jk_server *server, struct MHD_Connection *mhd, const char *pat
                 .metrics_cgroups = server->metrics_cgroups,
                 .stats = &server->stats,
                 .scratch = &server->scratch,
-                .offers = server->offers,
+                .offers = jk_offering_get(server->offering),
         };
 
         server->stats.connections = server->connections.n_open;
@@ -447,7 +448,7 @@ free_server(struct jk_server **server_pointer)
         jk_connections_free(&server->connections);
         jk_bodies_free(&server->bodies);
         jk_serve_scratch_free(&server->scratch);
-        jk_offers_close(server->offers);
+        jk_offering_close(server->offering);
         free(server);
 }
 
@@ -467,7 +468,7 @@ jk_http_start(const struct jk_serve_options *options, const struct jk_http_limit
         server->limits = *limits;
         server->shelf = shelf;
         jk_serve_reconfigure(server, options);
-        r = jk_offers_open(options->models, &server->offers, err);
+        r = jk_offering_open(options->models, &server->offering, err);
         if (r == 0)
                 r = open_server(server, options->listen, err);
         if (r == 0)
@@ -502,6 +503,12 @@ jk_serve_reconfigure(struct jk_server *server, const struct jk_serve_options *op
 {
         server->metrics_processes = options->metrics_processes;
         server->metrics_cgroups = options->metrics_cgroups;
+}
+
+int
+jk_serve_renew_models(struct jk_server *server, bool anyway, struct jk_error *err)
+{
+        return jk_offering_renew(server->offering, anyway, err);
 }
 
 int

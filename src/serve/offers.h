@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The model files that an agent offers to others (docs/model-server.md): those that are shipped
- * with it, and those of a directory, which are read when it starts. A file of the directory stands
- * in for a shipped one of the same name.
+ * with it, and those of a directory, as it was when it was read. A file of the directory stands in
+ * for a shipped one of the same name.
  */
 #pragma once
 

@@ -25,5 +25,9 @@ void jk_serve_stop(struct jk_server *server);
 /* Change the limits while serving (SIGHUP); the address stays. */
 void jk_serve_reconfigure(struct jk_server *server, const struct jk_serve_options *options);
 
+/* Have the directory of model files read again, where it has changed, or anyway: in this thread,
+ * which may be any. 1: it was read; 0: it has not changed; negative: what was offered stays. */
+int jk_serve_renew_models(struct jk_server *server, bool anyway, struct jk_error *err);
+
 /* The port it listens on (useful where 0 was asked for). */
 int jk_serve_port(const struct jk_server *server);

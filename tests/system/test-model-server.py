@@ -5,6 +5,7 @@
 import hashlib
 import http.server
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 from harness import check, placed, run_placed  # noqa: E402
-from support import BINARY, SOURCE, free_port  # noqa: E402
+from support import BINARY, SOURCE, free_port, wait_until  # noqa: E402
 
 
 def fetch(place_from, output, status=0):
@@ -66,6 +67,19 @@ def a_directory_is_offered_too(place):
     names = {model["name"] for model in agent.api("models")["models"]}
     check("mine" in names and "skylake" in names, f"{names}")
     check("broken.json" in agent.output and "it is not offered" in agent.output, agent.output)
+
+
+@placed
+def a_directory_is_read_again_on_sighup(place):
+    directory = Path(place.directory())
+    agent = place.agent(place.fake(), "--models-directory", directory)
+    model = json.loads((SOURCE / "data/models/other.json").read_text())
+    (directory / "late.json").write_text(json.dumps(model | {"name": "late"}))
+    agent.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: agent.fetch("/api/v1/models/late")[0] == 200, "the new model")
+    (directory / "late.json").unlink()
+    agent.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: agent.fetch("/api/v1/models/late")[0] == 404, "its end")
 
 
 @placed

@@ -5,11 +5,14 @@
 #include "tests/unit/test.h"
 #include "tests/unit/tree.h"
 
+#include <fcntl.h>
 #include <jansson.h>
+#include <sys/stat.h>
 
 #include "base/sha256.h"
 #include "model/offered.h"
 #include "model/shipped.h"
+#include "serve/offering.h"
 #include "serve/offers.h"
 
 static struct jk_offers *
@@ -91,6 +94,58 @@ a_directory_adds_and_replaces_and_what_is_no_model_is_left_out(void **state)
         jk_offers_close(offers);
         tree_destroy(&tree);
         assert_true(jk_offers_open("/nonexistent", &offers, &err) < 0);
+}
+
+static bool
+offers_model(struct jk_offering *offering, const char *name)
+{
+        size_t length;
+
+        return jk_offers_file(jk_offering_get(offering), name, &length) != NULL;
+}
+
+static void
+make_old(const char *path, time_t when)
+{
+        const struct timespec times[2] = { { .tv_sec = when }, { .tv_sec = when } };
+
+        assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void
+a_directory_is_read_again_when_it_has_changed_and_not_else(void **state)
+{
+        struct jk_offering *offering;
+        struct jk_model_file file;
+        struct jk_error err = { "" };
+        struct tree tree;
+        char path[128];
+
+        (void)state;
+        tree_make(&tree);
+        make_old(tree.path, 1000000000);
+        assert_int_equal(jk_offering_open(tree.path, &offering, &err), 0);
+        assert_int_equal(jk_offering_renew(offering, false, &err), 0);
+        assert_int_equal(jk_offering_renew(offering, true, &err), 1);
+
+        assert_int_equal(jk_shipped_model_read(&jk_shipped_models[0], &file, &err), 0);
+        strcpy(file.name, "another");
+        snprintf(path, sizeof path, "%s/b.json", tree.path);
+        assert_int_equal(jk_model_file_save(&file, path, &err), 0);
+        assert_int_equal(jk_offering_renew(offering, false, &err), 1);
+        assert_true(offers_model(offering, "another"));
+
+        /* It changed a moment ago, and may again within the same step of the clock. */
+        assert_int_equal(jk_offering_renew(offering, false, &err), 1);
+        make_old(tree.path, 1000000001);
+        assert_int_equal(jk_offering_renew(offering, false, &err), 1);
+        assert_int_equal(jk_offering_renew(offering, false, &err), 0);
+
+        tree_destroy(&tree);
+        assert_true(jk_offering_renew(offering, false, &err) < 0);
+        assert_true(offers_model(offering, "another"));
+        assert_int_equal(jk_offering_renew(offering, false, &err), 0);
+        jk_offering_close(offering);
 }
 
 /* ---- who asks ---- */
@@ -175,6 +230,7 @@ lists_that_cannot_be_are_refused(void **state)
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_that_is_listed_is_there_with_its_checksum),
         cmocka_unit_test(a_directory_adds_and_replaces_and_what_is_no_model_is_left_out),
+        cmocka_unit_test(a_directory_is_read_again_when_it_has_changed_and_not_else),
         cmocka_unit_test(the_best_is_found_and_checked),
         cmocka_unit_test(lists_that_cannot_be_are_refused),
 };
