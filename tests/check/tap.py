@@ -20,7 +20,8 @@ def is_tap(output):
 
 def cases(program, output, status):
     """The cases of one program. The comments before a line are its own (cmocka's print_message);
-    those after a failed line tell why it failed."""
+    those after a failed line tell why it failed, and so may what comes last: its stderr, which has
+    what cmocka's fail_msg said."""
     found, comments, planned = [], [], None
     for line in output.splitlines():
         plan, result = PLAN.match(line), LINE.match(line)
@@ -35,6 +36,9 @@ def cases(program, output, status):
             found[-1].detail += line + "\n"
         elif line.strip():
             comments.append(line)
+    failed = [case for case in found if case.result == FAILED]
+    if failed and comments:
+        failed[-1].detail += "\n".join(comments) + "\n"
     return found + _of_the_whole(program, output, status, found, planned)
 
 
