@@ -131,24 +131,25 @@ choose(struct jk_features *features, const struct jk_sample *sample, uint32_t fi
 {
         *features = (struct jk_features){
                 .task_fields = fields,
-                .n_events = jk_sample_n_events(sample),
                 .states = states,
                 .seen_fields = fields,
                 .voltage2 = 1,
                 .is_new = true,
         };
+        if (sample->events)
+                features->events = *sample->events;
 
         for (size_t i = 0; i < JK_COUNT(counted); i++)
                 if (features->task_fields & (uint32_t)counted[i].field)
                         add_rate(features,
                                  (struct jk_rate){ counted[i].field, counted[i].offset, -1, 0 });
-        for (size_t i = 0; i < features->n_events; i++)
-                if (!jk_event_tells_place(&sample->events->events[i]))
+        for (size_t i = 0; i < features->events.count; i++)
+                if (!jk_event_tells_place(&features->events.events[i]))
                         add_rate(features,
-                                 (struct jk_rate){ 0, i, sample->events->events[i].package, 0 });
-        for (size_t i = 0; features->n_events > 0 && i < JK_COUNT(counted); i++)
+                                 (struct jk_rate){ 0, i, features->events.events[i].package, 0 });
+        for (size_t i = 0; i < JK_COUNT(counted); i++)
                 if (features->task_fields & (uint32_t)counted[i].field)
-                        split_rate(features, sample->events, &counted[i]);
+                        split_rate(features, &features->events, &counted[i]);
 
         for (size_t i = 0; i < features->n_rates; i++)
                 add_coordinate(features, fmin(1, RATES_IMPORTANCE / (double)features->n_rates));
@@ -284,18 +285,35 @@ set_recent(struct jk_features *features, double elapsed_s, size_t next)
         features->started = true;
 }
 
+/* What is counted by name, compared with what the set was made of: those it was, more than those,
+ * the first of them only, or others, whatever their number. */
+enum events_now { EVENTS_SAME, EVENTS_MORE, EVENTS_FEWER, EVENTS_OTHER };
+
+static enum events_now
+compare_events(const struct jk_features *features, const struct jk_sample *sample)
+{
+        static const struct jk_event_table none = { .count = 0 };
+        const struct jk_event_table *now = sample->events ? sample->events : &none;
+
+        if (jk_events_continue(now, &features->events))
+                return now->count == features->events.count ? EVENTS_SAME : EVENTS_MORE;
+
+        return jk_events_continue(&features->events, now) ? EVENTS_FEWER : EVENTS_OTHER;
+}
+
 /* Make the set anew where there is more to see, or where there has been less for long. What is
- * missing in this tick only is not given up for what is new in it. */
+ * missing in this tick only is not given up for what is new in it; but counts of other events mean
+ * something else from this tick on. */
 static void
 follow(struct jk_features *features, const struct jk_sample *sample, unsigned states)
 {
         bool is_still = sample->n_tasks == 0; /* nobody did anything: then nothing is missing */
         uint32_t fields = counted_fields(sample) | (is_still ? features->task_fields : 0);
-        size_t n_events = jk_sample_n_events(sample);
+        enum events_now events = compare_events(features, sample);
         bool more = features->n == 0 || (fields & ~features->task_fields) ||
-                    n_events > features->n_events || (states & ~features->states);
-        bool less = (features->task_fields & ~fields) ||
-                    (n_events < features->n_events && !is_still) || (features->states & ~states);
+                    events == EVENTS_MORE || events == EVENTS_OTHER || (states & ~features->states);
+        bool less = (features->task_fields & ~fields) || (events == EVENTS_FEWER && !is_still) ||
+                    (features->states & ~states);
 
         features->n_less = less ? features->n_less + 1 : 0;
         if (features->n_less > PATIENCE)
@@ -311,7 +329,7 @@ static bool
 is_whole(const struct jk_features *features, const struct jk_sample *sample)
 {
         return features->seen_fields == features->task_fields &&
-               (features->n_events == jk_sample_n_events(sample) || sample->n_tasks == 0) &&
+               (features->events.count == jk_sample_n_events(sample) || sample->n_tasks == 0) &&
                features->seen_states == features->states;
 }
 

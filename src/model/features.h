@@ -35,7 +35,7 @@ struct jk_features {
 
         /* what the set was made of */
         uint32_t task_fields;
-        size_t n_events;
+        struct jk_event_table events;
         unsigned states; /* which of frequency, temperature, voltage are seen */
 
         uint32_t seen_fields; /* of task_fields, in the tick */

@@ -320,6 +320,32 @@ many_rates_do_not_outweigh_the_rest(void **state)
         }
 }
 
+/* As when one recording follows another. */
+static void
+other_events_of_the_same_number_are_a_change(void **state)
+{
+        struct fixture *f = *state;
+
+        add_event(f, -1);
+        add_event(f, -1);
+        for (int i = 0; i < 3; i++) {
+                begin(f, JK_TASK_CPU, 1);
+                add_task(f, 1, 0, 0, 0);
+                assert_int_equal(observe(f), i == 0 ? JK_FEATURES_OTHER : JK_FEATURES_SAME);
+        }
+
+        strcpy(f->events.events[1].name, "SOMETHING_ELSE");
+        begin(f, JK_TASK_CPU, 1);
+        add_task(f, 1, 0, 0, 0);
+        assert_int_equal(observe(f), JK_FEATURES_OTHER);
+        assert_int_equal(observe(f), JK_FEATURES_SAME);
+
+        f->events.events[0].package = 1;
+        assert_int_equal(observe(f), JK_FEATURES_OTHER);
+        assert_int_equal(f->features.rates[1].package, 1);
+        assert_int_equal(observe(f), JK_FEATURES_SAME);
+}
+
 /* ---- doubts ---- */
 
 static enum jk_features_change
@@ -516,6 +542,7 @@ main(void)
                 CASE(where_nobody_did_anything_nothing_is_missing),
                 CASE(what_is_seen_in_turns_is_one_set),
                 CASE(a_state_that_is_missing_is_what_it_was),
+                CASE(other_events_of_the_same_number_are_a_change),
                 CASE(without_counters_there_are_no_rates),
         };
 
