@@ -338,6 +338,7 @@ collect_locked(struct jk_collector *collector, struct jk_sample *sample, struct 
 
         jk_threads_begin(&collector->threads, (uint64_t)(jk_monotonic_ns() / JK_NS_PER_MS),
                          collector->first);
+        jk_topology_observe(&collector->topology, sample);
         if (collector->counters)
                 jk_counters_flush(collector->counters);
 
@@ -346,8 +347,8 @@ collect_locked(struct jk_collector *collector, struct jk_sample *sample, struct 
         if (r < 0)
                 return r;
 
-        if (collector->packages.n > 0)
-                sample->events = &collector->packages.events;
+        if (collector->topology.events.count > 0)
+                sample->events = &collector->topology.events;
         r = jk_threads_flush(&collector->threads, sample);
         if (r < 0 || collector->failure < 0) {
                 collector->failure = 0;
@@ -438,8 +439,8 @@ jk_bpf_open(const struct jk_activity_env *env, const struct jk_bpf_options *opti
                 return jk_fail(err, ENOMEM, "bpf: out of memory");
         pthread_mutex_init(&collector->lock, NULL);
         if (env->sys_root)
-                jk_packages_read(&collector->packages, env->sys_root);
-        jk_threads_init(&collector->threads, getpid(), &collector->packages);
+                jk_topology_read(&collector->topology, env->sys_root);
+        jk_threads_init(&collector->threads, getpid(), &collector->topology);
         collector->cgroups = env->cgroups;
         collector->first = true;
         collector->epoll_fd = -1;

@@ -96,6 +96,11 @@ struct jk_task_record {
  * several packages. A thread is taken to have been all the tick where it ran last. */
 #define JK_EVENT_CPU_TIME "cpu-ns"
 
+/* Of JK_TASK_CPU, the time in which another hardware thread of the same core was busy as well, in
+ * ns: never more than that. Counted where cores have several threads. How busy each was in the tick
+ * is known, not when: they are taken to meet by chance. */
+#define JK_EVENT_SHARED_TIME "cpu-shared-ns"
+
 /* A counted event that has no field of its own in jk_task_record. */
 struct jk_event {
         char name[JK_EVENT_NAME_SIZE]; /* as whoever counts it calls it: "L2D_CACHE_REFILL" */
@@ -111,7 +116,7 @@ struct jk_event_table {
 /* Index of the event of that name that is counted there, or -1. */
 int jk_event_find(const struct jk_event_table *table, const char *name, int package);
 
-/* Whether it is the CPU time on one package. */
+/* Whether it is a part of the CPU time, told by where it was: on one package, on a shared core. */
 bool jk_event_tells_place(const struct jk_event *event);
 
 /* Append a copy: its index, or -EEXIST (name and package taken), -ENOSPC (JK_EVENTS_MAX reached).

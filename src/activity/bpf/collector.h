@@ -34,7 +34,7 @@ struct jk_collector {
         struct jk_ring *ring;
         struct jk_counters *counters; /* NULL without */
         struct jk_cgroups *cgroups;   /* borrowed */
-        struct jk_packages packages;
+        struct jk_topology topology;
         char description[160];
 
         /* The thread that empties the ring when it fills up between two ticks shares these. */

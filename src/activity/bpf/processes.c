@@ -38,9 +38,9 @@ take_process_slot(struct jk_threads *table, uint32_t *ret_slot)
         if (r < 0)
                 return r;
         r = jk_array_grow(&table->touched, &table->touched_capacity, wanted);
-        if (r == 0 && table->packages)
-                r = jk_array_grow(&table->package_ns, &table->package_ns_capacity,
-                                  wanted * table->packages->n);
+        if (r == 0 && table->topology)
+                r = jk_array_grow(&table->place_ns, &table->place_ns_capacity,
+                                  wanted * table->topology->events.count);
         if (r < 0)
                 return r;
         *ret_slot = (uint32_t)table->n_processes++;
@@ -55,10 +55,10 @@ drop_process_slot(struct jk_threads *table, uint32_t slot)
 }
 
 static void
-clear_packages(struct jk_threads *table, uint32_t slot)
+clear_places(struct jk_threads *table, uint32_t slot)
 {
-        memset(jk_process_package_ns(table, slot), 0,
-               table->packages->n * sizeof *table->package_ns);
+        memset(jk_process_place_ns(table, slot), 0,
+               table->topology->events.count * sizeof *table->place_ns);
 }
 
 static uint64_t
@@ -90,8 +90,8 @@ jk_process_find(struct jk_threads *table, const struct jk_thread_record *record,
                 return r;
         }
 
-        if (table->packages)
-                clear_packages(table, slot);
+        if (table->topology)
+                clear_places(table, slot);
         process = &table->processes[slot];
         *process = (struct jk_process){
                 .record = {
@@ -182,15 +182,15 @@ flush_process(struct jk_threads *table, uint32_t slot, struct jk_sample *sample)
                 if (!task)
                         return -ENOMEM;
                 *task = process->record;
-                if (table->packages)
+                if (table->topology)
                         memcpy(jk_sample_task_events(sample, sample->n_tasks - 1),
-                               jk_process_package_ns(table, slot),
-                               table->packages->n * sizeof *table->package_ns);
+                               jk_process_place_ns(table, slot),
+                               table->topology->events.count * sizeof *table->place_ns);
         }
 
         clear_activity(&process->record);
-        if (table->packages)
-                clear_packages(table, slot);
+        if (table->topology)
+                clear_places(table, slot);
         process->changed = false;
         process->touched = false;
         if (process->closed && process->threads == 0) {

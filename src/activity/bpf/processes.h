@@ -34,11 +34,11 @@ jk_threads_hash(uint64_t a, uint64_t b)
 int jk_process_find(struct jk_threads *table, const struct jk_thread_record *record,
                     uint32_t *ret_slot, bool *ret_new);
 
-/* Its row of CPU time per package, where packages are told apart. */
+/* Its row of CPU time by place, where places are told apart: as the topology's events are. */
 static inline uint64_t *
-jk_process_package_ns(const struct jk_threads *table, uint32_t slot)
+jk_process_place_ns(const struct jk_threads *table, uint32_t slot)
 {
-        return table->package_ns + slot * table->packages->n;
+        return table->place_ns + slot * table->topology->events.count;
 }
 
 /* Look at it when the tick is flushed. */

@@ -42,14 +42,14 @@ thread_key(const struct jk_thread_id *id)
 }
 
 void
-jk_threads_init(struct jk_threads *table, pid_t self, struct jk_packages *packages)
+jk_threads_init(struct jk_threads *table, pid_t self, struct jk_topology *topology)
 {
         *table = (struct jk_threads){
                 .free_thread = JK_NO_SLOT,
                 .free_process = JK_NO_SLOT,
                 .self = self,
                 .baseline = true,
-                .packages = packages && packages->n > 0 ? packages : NULL,
+                .topology = topology && topology->events.count > 0 ? topology : NULL,
         };
 }
 
@@ -59,7 +59,7 @@ jk_threads_free(struct jk_threads *table)
         free(table->threads);
         free(table->processes);
         free(table->touched);
-        free(table->package_ns);
+        free(table->place_ns);
         for (size_t i = 0; i < JK_COUNT(table->waiting); i++)
                 free(table->waiting[i].threads);
         jk_map_free(&table->by_id);
@@ -251,14 +251,21 @@ count(struct jk_threads *table, struct jk_process *process,
 static void
 add_cpu_time(struct jk_threads *table, const struct jk_thread *thread, uint64_t cpu_ns)
 {
+        struct jk_topology *topology = table->topology;
+        uint64_t *row;
         int package;
 
         table->processes[thread->process].record.cpu_ns += cpu_ns;
-        if (!table->packages)
+        if (!topology || cpu_ns == 0)
                 return;
-        package = jk_packages_of(table->packages, thread->cpu);
+
+        row = jk_process_place_ns(table, thread->process);
+        package = jk_topology_package(topology, thread->cpu);
         if (package >= 0)
-                jk_process_package_ns(table, thread->process)[package] += cpu_ns;
+                row[package] += cpu_ns;
+        if (topology->shares_cores)
+                row[topology->n_packages] +=
+                        (uint64_t)(jk_topology_shared(topology, thread->cpu) * (double)cpu_ns);
 }
 
 static void

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 #include "activity/bpf/records.h"
-#include "activity/packages.h"
+#include "activity/topology.h"
 #include "base/map.h"
 #include "sample/sample.h"
 
@@ -52,13 +52,13 @@ struct jk_threads {
         bool baseline;     /* the first tick: nothing is activity */
         bool counted;      /* records have hardware counters; set by the owner */
 
-        struct jk_packages *packages; /* to be told apart, or NULL; borrowed */
-        uint64_t *package_ns;         /* [processes][packages->n]: CPU time in this tick so far */
-        size_t package_ns_capacity;
+        struct jk_topology *topology; /* NULL: places are not told apart; borrowed */
+        uint64_t *place_ns; /* [processes][topology->events.count]: CPU time in this tick so far */
+        size_t place_ns_capacity;
 };
 
-/* packages: borrowed; NULL: they are not told apart. */
-void jk_threads_init(struct jk_threads *table, pid_t self, struct jk_packages *packages);
+/* topology: borrowed; NULL: places are not told apart. */
+void jk_threads_init(struct jk_threads *table, pid_t self, struct jk_topology *topology);
 void jk_threads_free(struct jk_threads *table);
 
 /* A tick begins, at this time of a monotonic clock. */
@@ -75,8 +75,8 @@ void jk_threads_gone(struct jk_threads *table, const struct jk_free_event *event
  * did not show. */
 void jk_threads_settle(struct jk_threads *table);
 
-/* Append what happened to the sample, whose events are those of the packages, if they are told
- * apart; and start anew: 0 or -ENOMEM (what did not fit is appended next time). */
+/* Append what happened to the sample, whose events are those of the topology, if there are any;
+ * and start anew: 0 or -ENOMEM (what did not fit is appended next time). */
 int jk_threads_flush(struct jk_threads *table, struct jk_sample *sample);
 
 /* Whether a process of that cgroup is still waited for. */
