@@ -33,6 +33,9 @@ static const struct jk_option options[] = {
         { 'f', "folds", "K",
           "measure the error on each of K parts, learned from the others (default: 5)" },
         { 'b', "block", "N", "a part is every K-th block of N ticks (default: by their number)" },
+        { 'y', "by", "WHAT",
+          "measure it on machine, each in turn where recordings are of several, or on block "
+          "(default: machine)" },
         { 'o', "output", "FILE", "write the model to FILE" },
 };
 
@@ -61,6 +64,16 @@ set_number(struct request *request, const struct jk_option *option, const char *
 }
 
 static int
+set_parts(struct request *request, const char *value)
+{
+        request->training.fit.by_machine = strcmp(value, "machine") == 0;
+        if (request->training.fit.by_machine || strcmp(value, "block") == 0)
+                return 0;
+
+        return jk_usage_error(request->command, "--by %s: give machine or block", value);
+}
+
+static int
 set_option(const struct jk_option *option, const char *value, void *data)
 {
         struct request *request = data;
@@ -75,6 +88,8 @@ set_option(const struct jk_option *option, const char *value, void *data)
         case 'F':
                 request->training.fit.features = value;
                 return 0;
+        case 'y':
+                return set_parts(request, value);
         case 'o':
                 request->output = value;
                 return 0;
@@ -187,7 +202,7 @@ train_main(const struct jk_command *command, int argc, char *argv[])
                 .command = command,
                 .paths = paths,
                 .output = "",
-                .training = { .fit = { .n_folds = 5 } },
+                .training = { .fit = { .n_folds = 5, .by_machine = true } },
         };
         struct jk_error err = { "" };
         int r;
@@ -216,8 +231,9 @@ const struct jk_command jk_command_model_train = {
         .arguments = "--zone ZONE --output FILE [OPTION…] RECORDING…",
         .summary = "learns from recordings what a zone draws, for machines without its meter",
         .main = train_main,
-        .details = "The model's error is measured on parts that were kept from it, each in turn; "
-                   "parts are contiguous. Use the file by estimate-model: in the configuration, or "
+        .details = "The model's error is measured on parts that were kept from it, each in turn: "
+                   "machines, by the names in the recordings, or of one machine contiguous blocks. "
+                   "Use the file by estimate-model: in the configuration, or "
                    "as model curve:FILE.\n"
                    "\n"
                    "exit status:\n"

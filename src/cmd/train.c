@@ -142,6 +142,7 @@ read_recording(struct run *run, size_t i, struct jk_error *err)
                 return r;
         if (i == 0)
                 run->about = *jk_reader_about(reader);
+        jk_fit_begin(run->fit, jk_reader_about(reader)->host);
         if (is_same_cpu(&run->about, jk_reader_about(reader)))
                 r = read_ticks(run, reader, err);
         else
@@ -231,8 +232,13 @@ tell_error(const struct run *run, const struct jk_curve *curve, const struct jk_
         error->mape_pct = errors->mape_pct;
         error->uncertainty_pct = hypot(curve->error_pct, run->uncertainty_pct);
         error->n = (int)jk_fit_ticks(run->fit);
-        snprintf(error->method, sizeof error->method, "%zu folds of contiguous blocks of %zu ticks",
-                 run->training->fit.n_folds, errors->block);
+        if (errors->machines > 0)
+                snprintf(error->method, sizeof error->method,
+                         "each of %zu machines in turn, learned from the others", errors->machines);
+        else
+                snprintf(error->method, sizeof error->method,
+                         "%zu folds of contiguous blocks of %zu ticks", run->training->fit.n_folds,
+                         errors->block);
 }
 
 static size_t

@@ -8,7 +8,7 @@
 #include "model/file.h"
 
 struct jk_training {
-        const char *const *paths; /* recordings of one machine, in their order */
+        const char *const *paths; /* recordings of one CPU, those of a machine in their order */
         size_t n_paths;
         const char *zone; /* a name, or a kind: all zones of it together */
         struct jk_fit_options fit;

@@ -1,57 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Learning curves: see fit.h.
- *
- * All is done on sums of products (one matrix per fold), so that trying a feature costs nothing per
- * tick. Features are chosen forward: the one that lowers the error on kept-back folds most, until
- * none lowers it by much; the chosen error is measured around all of that, on one fold in turn.
+ * Learning curves: see fit.h. Here ticks become rows and rows sums; what is chosen and weighed of
+ * them is in fit-solve.c. The error is measured around all of that, on one part in turn.
  */
-#include "curve/fit.h"
+#include "curve/fit-internal.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/text.h"
 
 /* Bends of the polygon, concave ones below and convex ones above: min(u, knot), max(u − knot, 0).
  * With the rate `cpu`, which is straight, any rising polygon can be made of them. */
 static const double concave[] = { 0.1, 0.2, 0.3, 0.5, 0.7 }, convex[] = { 0.3, 0.5, 0.7 };
-#define BENDS (JK_COUNT(concave) + JK_COUNT(convex))
 
-#define RATES_MAX   (JK_CURVE_LEARNED + JK_EVENTS_MAX)
-#define COLUMNS_MAX (1 + BENDS + RATES_MAX) /* the first is the constant */
-#define GROUPS_MAX  (1 + RATES_MAX)         /* what is chosen together: the bends, each rate */
-#define FOLDS_MAX   64
+_Static_assert(JK_COUNT(concave) + JK_COUNT(convex) == JK_FIT_BENDS, "count the bends");
 
 #define BENDS_NAME "utilisation"
-
-/* What a feature has to lower the squared error by, as a part, to be worth having. */
-#define WORTH 0.01
-
-/* Of the diagonal: what the ticks do not tell apart, they share. */
-#define RIDGE 1e-5
-
-#define SWEEPS_MAX 3000
-
-struct row {
-        double power_w;
-        double utilisation;
-        double rates[RATES_MAX]; /* by the fit's names; NaN: not seen */
-};
-
-struct jk_fit {
-        struct jk_curve_view view;
-        char names[RATES_MAX][JK_EVENT_NAME_SIZE];
-        size_t n_names;
-        double cpus; /* the most that were online */
-
-        struct row *rows;
-        size_t n, capacity;
-};
 
 struct jk_fit *
 jk_fit_new(void)
@@ -70,7 +38,21 @@ jk_fit_free(struct jk_fit *fit)
                 return;
 
         free(fit->rows);
+        free(fit->machines);
         free(fit);
+}
+
+void
+jk_fit_begin(struct jk_fit *fit, const char *machine)
+{
+        fit->view = (struct jk_curve_view){ 0 };
+        snprintf(fit->machine.name, sizeof fit->machine.name, "%s", machine);
+}
+
+size_t
+jk_fit_machines(const struct jk_fit *fit)
+{
+        return fit->n_machines;
 }
 
 size_t
@@ -93,7 +75,7 @@ meet_events(struct jk_fit *fit, const struct jk_event_table *table)
                 while (known < fit->n_names &&
                        strcmp(fit->names[known], table->events[i].name) != 0)
                         known++;
-                if (known < fit->n_names || fit->n_names == RATES_MAX)
+                if (known < fit->n_names || fit->n_names == JK_FIT_RATES_MAX)
                         continue;
                 memcpy(fit->names[fit->n_names], table->events[i].name, JK_EVENT_NAME_SIZE);
                 fit->n_names++;
@@ -102,19 +84,40 @@ meet_events(struct jk_fit *fit, const struct jk_event_table *table)
         }
 }
 
+/* Its number among those of which there are rows: 0, or -ENOMEM. */
+static int
+find_machine(struct jk_fit *fit, size_t *ret_machine)
+{
+        size_t i = fit->n_machines;
+
+        while (i > 0 && strcmp(fit->machines[i - 1].name, fit->machine.name) != 0)
+                i--;
+        if (i == 0) {
+                if (jk_array_grow(&fit->machines, &fit->machines_capacity, fit->n_machines + 1) < 0)
+                        return -ENOMEM;
+                fit->machines[fit->n_machines] = fit->machine;
+                i = ++fit->n_machines;
+        }
+        *ret_machine = i - 1;
+        return 0;
+}
+
 int
 jk_fit_add(struct jk_fit *fit, const struct jk_sample *sample, double power_w)
 {
         bool seen = jk_curve_observe(&fit->view, sample);
-        struct row *row;
+        struct jk_fit_row *row;
+        size_t machine;
 
         if (!seen || !(power_w >= 0) || !isfinite(power_w))
                 return 0;
-        if (jk_array_grow(&fit->rows, &fit->capacity, fit->n + 1) < 0)
+        if (find_machine(fit, &machine) < 0 ||
+            jk_array_grow(&fit->rows, &fit->capacity, fit->n + 1) < 0)
                 return -ENOMEM;
 
         meet_events(fit, fit->view.table);
         row = &fit->rows[fit->n++];
+        row->machine = machine;
         row->power_w = power_w;
         row->utilisation = fit->view.utilisation;
         for (size_t i = 0; i < fit->n_names; i++)
@@ -123,44 +126,22 @@ jk_fit_add(struct jk_fit *fit, const struct jk_sample *sample, double power_w)
         return 0;
 }
 
-/* ---- the problem ---- */
+/* Where machines are parts, each has its share of the folds. */
+static size_t
+fold_of(const struct jk_fit_problem *problem, size_t row)
+{
+        size_t each = problem->n_folds / problem->n_parts;
 
-struct group {
-        const char *name;
-        size_t first, n; /* its columns */
-        size_t rate;     /* its place in a row's rates; RATES_MAX: the bends */
-};
-
-/* Sums of products over the ticks of a fold. */
-struct sums {
-        double xx[COLUMNS_MAX][COLUMNS_MAX];
-        double xy[COLUMNS_MAX];
-        double yy;
-        double n;
-};
-
-struct problem {
-        const struct jk_fit *fit;
-        size_t n_folds, block;
-        struct group groups[GROUPS_MAX];
-        size_t n_groups, n_columns;
-        double scale[COLUMNS_MAX]; /* root mean square of a column */
-        double most[COLUMNS_MAX];
-        struct sums folds[FOLDS_MAX];
-        struct sums all;         /* of all folds */
-        struct sums given, part; /* scratch: what may be learned from; and less what is asked */
-};
-
-/* What is learned: columns without a weight are 0. */
-struct solution {
-        bool chosen[GROUPS_MAX];
-        double weight[COLUMNS_MAX]; /* of scaled columns */
-};
+        if (!problem->by_machine)
+                return row / problem->block % problem->n_folds;
+        return problem->fit->rows[row].machine % problem->n_parts * each +
+               row / problem->block % each;
+}
 
 static size_t
-fold_of(const struct problem *problem, size_t row)
+part_of(const struct jk_fit_problem *problem, size_t row)
 {
-        return row / problem->block % problem->n_folds;
+        return fold_of(problem, row) / (problem->n_folds / problem->n_parts);
 }
 
 static double
@@ -172,15 +153,17 @@ bend(size_t i, double utilisation)
 
 /* A row's columns, not scaled. False: one was not seen. */
 static bool
-get_columns(const struct problem *problem, const struct row *row, double x[COLUMNS_MAX])
+get_columns(const struct jk_fit_problem *problem, const struct jk_fit_row *row,
+            double x[JK_FIT_COLUMNS_MAX])
 {
         x[0] = 1;
         for (size_t g = 0; g < problem->n_groups; g++) {
-                const struct group *group = &problem->groups[g];
+                const struct jk_fit_group *group = &problem->groups[g];
 
                 for (size_t i = 0; i < group->n; i++)
-                        x[group->first + i] = group->rate == RATES_MAX ? bend(i, row->utilisation)
-                                                                       : row->rates[group->rate];
+                        x[group->first + i] = group->rate == JK_FIT_RATES_MAX
+                                                      ? bend(i, row->utilisation)
+                                                      : row->rates[group->rate];
                 if (isnan(x[group->first]))
                         return false;
         }
@@ -188,21 +171,9 @@ get_columns(const struct problem *problem, const struct row *row, double x[COLUM
 }
 
 static void
-add_sums(struct sums *to, const struct sums *sums, double sign)
+find_scales(struct jk_fit_problem *problem)
 {
-        for (size_t i = 0; i < COLUMNS_MAX; i++) {
-                for (size_t j = 0; j < COLUMNS_MAX; j++)
-                        to->xx[i][j] += sign * sums->xx[i][j];
-                to->xy[i] += sign * sums->xy[i];
-        }
-        to->yy += sign * sums->yy;
-        to->n += sign * sums->n;
-}
-
-static void
-find_scales(struct problem *problem)
-{
-        double n = 0, x[COLUMNS_MAX];
+        double n = 0, x[JK_FIT_COLUMNS_MAX];
 
         for (size_t row = 0; row < problem->fit->n; row++) {
                 if (!get_columns(problem, &problem->fit->rows[row], x))
@@ -218,12 +189,12 @@ find_scales(struct problem *problem)
 }
 
 static void
-add_up(struct problem *problem)
+add_up(struct jk_fit_problem *problem)
 {
-        double x[COLUMNS_MAX];
+        double x[JK_FIT_COLUMNS_MAX];
 
         for (size_t row = 0; row < problem->fit->n; row++) {
-                struct sums *sums = &problem->folds[fold_of(problem, row)];
+                struct jk_fit_sums *sums = &problem->folds[fold_of(problem, row)];
                 double y = problem->fit->rows[row].power_w;
 
                 if (!get_columns(problem, &problem->fit->rows[row], x))
@@ -239,125 +210,7 @@ add_up(struct problem *problem)
                 sums->n++;
         }
         for (size_t fold = 0; fold < problem->n_folds; fold++)
-                add_sums(&problem->all, &problem->folds[fold], 1);
-}
-
-/* ---- solving ---- */
-
-/* How much more the misfit of some ticks is with these weights than with none. */
-static double
-misfit(const struct problem *problem, const struct sums *sums, const struct solution *solution)
-{
-        double sum = sums->yy;
-
-        for (size_t i = 0; i < problem->n_columns; i++) {
-                if (solution->weight[i] == 0)
-                        continue;
-                sum -= 2 * solution->weight[i] * sums->xy[i];
-                for (size_t j = 0; j < problem->n_columns; j++)
-                        sum += solution->weight[i] * sums->xx[i][j] * solution->weight[j];
-        }
-        return fmax(sum, 0);
-}
-
-/* Best weights ≥ 0 of the chosen columns on the sums, each in turn until none moves (the objective
- * is convex). */
-static void
-solve(const struct problem *problem, const struct sums *sums, struct solution *solution)
-{
-        size_t active[COLUMNS_MAX] = { 0 }, n = 1;
-        double mean = sums->n > 0 ? sums->xy[0] / sums->n : 0;
-
-        for (size_t g = 0; g < problem->n_groups; g++)
-                for (size_t i = 0; solution->chosen[g] && i < problem->groups[g].n; i++)
-                        active[n++] = problem->groups[g].first + i;
-        memset(solution->weight, 0, sizeof solution->weight);
-
-        for (int sweep = 0; sweep < SWEEPS_MAX; sweep++) {
-                double moved = 0;
-
-                for (size_t a = 0; a < n; a++) {
-                        size_t i = active[a];
-                        double diagonal = sums->xx[i][i] * (1 + RIDGE), rest = sums->xy[i], value;
-
-                        if (!(diagonal > 0))
-                                continue;
-                        for (size_t b = 0; b < n; b++)
-                                if (b != a)
-                                        rest -= sums->xx[i][active[b]] *
-                                                solution->weight[active[b]];
-                        value = fmax(rest / diagonal, 0);
-                        moved = fmax(moved, fabs(value - solution->weight[i]));
-                        solution->weight[i] = value;
-                }
-                if (moved <= 1e-7 * mean)
-                        return;
-        }
-}
-
-/* Squared error on each fold but `out`, learned from those that are neither. */
-static double
-validate(struct problem *problem, size_t out, struct solution *solution)
-{
-        double sum = 0;
-
-        for (size_t fold = 0; fold < problem->n_folds; fold++) {
-                if (fold == out || !(problem->folds[fold].n > 0))
-                        continue;
-                problem->part = problem->given;
-                add_sums(&problem->part, &problem->folds[fold], -1);
-                if (!(problem->part.n > 0))
-                        continue;
-                solve(problem, &problem->part, solution);
-                sum += misfit(problem, &problem->folds[fold], solution);
-        }
-        return sum;
-}
-
-/* The feature that is not chosen yet and lowers the error most, if by enough: the error then, or
- * NAN. */
-static double
-choose_next(struct problem *problem, size_t out, double error, struct solution *solution)
-{
-        size_t best = GROUPS_MAX;
-        double least = (1 - WORTH) * error;
-
-        for (size_t g = 0; g < problem->n_groups; g++) {
-                double tried;
-
-                if (solution->chosen[g])
-                        continue;
-                solution->chosen[g] = true;
-                tried = validate(problem, out, solution);
-                solution->chosen[g] = false;
-                if (tried < least) {
-                        least = tried;
-                        best = g;
-                }
-        }
-        if (best == GROUPS_MAX)
-                return NAN;
-
-        solution->chosen[best] = true;
-        return least;
-}
-
-/* Choose features by all folds but `out` (n_folds: by all), and learn their weights from these. */
-static void
-choose(struct problem *problem, size_t out, struct solution *ret_solution)
-{
-        struct solution solution = { 0 };
-        double error;
-
-        problem->given = problem->all;
-        if (out < problem->n_folds)
-                add_sums(&problem->given, &problem->folds[out], -1);
-
-        error = validate(problem, out, &solution);
-        while (!isnan(error))
-                error = choose_next(problem, out, error, &solution);
-        solve(problem, &problem->given, &solution);
-        *ret_solution = solution;
+                jk_fit_add_sums(&problem->all, &problem->folds[fold], 1);
 }
 
 /* ---- errors ---- */
@@ -371,7 +224,8 @@ by_size(const void *a, const void *b)
 }
 
 static double
-predict(const struct problem *problem, const struct solution *solution, const double *x)
+predict(const struct jk_fit_problem *problem, const struct jk_fit_solution *solution,
+        const double *x)
 {
         double sum = 0;
 
@@ -399,23 +253,23 @@ summarise(double *errors, size_t n, double sum_w, double relative, size_t n_rela
 }
 
 static int
-measure(struct problem *problem, struct jk_fit_errors *ret)
+measure(struct jk_fit_problem *problem, struct jk_fit_errors *ret)
 {
         jk_autofree double *errors = calloc(problem->fit->n, sizeof *errors);
-        double x[COLUMNS_MAX], sum_w = 0, relative = 0;
+        double x[JK_FIT_COLUMNS_MAX], sum_w = 0, relative = 0;
         size_t n = 0, n_relative = 0;
 
         if (!errors)
                 return -ENOMEM;
 
-        for (size_t fold = 0; fold < problem->n_folds; fold++) {
-                struct solution solution;
+        for (size_t part = 0; part < problem->n_parts; part++) {
+                struct jk_fit_solution solution;
 
-                choose(problem, fold, &solution);
+                jk_fit_choose(problem, part, &solution);
                 for (size_t row = 0; row < problem->fit->n; row++) {
                         double y = problem->fit->rows[row].power_w;
 
-                        if (fold_of(problem, row) != fold ||
+                        if (part_of(problem, row) != part ||
                             !get_columns(problem, &problem->fit->rows[row], x))
                                 continue;
                         errors[n] = predict(problem, &solution, x) - y;
@@ -427,7 +281,10 @@ measure(struct problem *problem, struct jk_fit_errors *ret)
                         n++;
                 }
         }
-        *ret = (struct jk_fit_errors){ .block = problem->block };
+        *ret = (struct jk_fit_errors){
+                .machines = problem->by_machine ? problem->fit->n_machines : 0,
+                .block = problem->block,
+        };
         summarise(errors, n, sum_w, relative, n_relative, ret);
         return 0;
 }
@@ -463,21 +320,22 @@ is_seen(const struct jk_fit *fit, size_t rate)
 }
 
 static void
-add_group(struct problem *problem, const char *name, size_t rate, size_t n)
+add_group(struct jk_fit_problem *problem, const char *name, size_t rate, size_t n)
 {
-        problem->groups[problem->n_groups++] =
-                (struct group){ .name = name, .first = problem->n_columns, .n = n, .rate = rate };
+        problem->groups[problem->n_groups++] = (struct jk_fit_group){
+                .name = name, .first = problem->n_columns, .n = n, .rate = rate
+        };
         problem->n_columns += n;
 }
 
 static void
-list_groups(struct problem *problem, const char *features)
+list_groups(struct jk_fit_problem *problem, const char *features)
 {
         const struct jk_fit *fit = problem->fit;
 
         problem->n_columns = 1;
         if (is_listed(features, BENDS_NAME))
-                add_group(problem, BENDS_NAME, RATES_MAX, BENDS);
+                add_group(problem, BENDS_NAME, JK_FIT_RATES_MAX, JK_FIT_BENDS);
         for (size_t i = 0; i < fit->n_names; i++)
                 if (is_listed(features, fit->names[i]) && is_seen(fit, i))
                         add_group(problem, fit->names[i], i, 1);
@@ -511,7 +369,8 @@ check_features(const struct jk_fit *fit, const char *features, struct jk_error *
 }
 
 static void
-write_curve(const struct problem *problem, const struct solution *solution, struct jk_curve *curve)
+write_curve(const struct jk_fit_problem *problem, const struct jk_fit_solution *solution,
+            struct jk_curve *curve)
 {
         curve->cpus = problem->fit->cpus;
         curve->n_terms = 0;
@@ -522,7 +381,7 @@ write_curve(const struct problem *problem, const struct solution *solution, stru
                 curve->busiest = fmax(curve->busiest, problem->fit->rows[row].utilisation);
 
         for (size_t g = 0; g < problem->n_groups; g++) {
-                const struct group *group = &problem->groups[g];
+                const struct jk_fit_group *group = &problem->groups[g];
 
                 for (size_t i = 0; i < group->n; i++) {
                         size_t column = group->first + i;
@@ -532,7 +391,7 @@ write_curve(const struct problem *problem, const struct solution *solution, stru
 
                         if (!(weight > 0))
                                 continue;
-                        if (group->rate == RATES_MAX) {
+                        if (group->rate == JK_FIT_RATES_MAX) {
                                 for (size_t l = 0; l < JK_CURVE_LEVELS; l++)
                                         curve->levels_w[l] +=
                                                 weight * bend(i, (double)l / (JK_CURVE_LEVELS - 1));
@@ -557,13 +416,34 @@ choose_block(const struct jk_fit *fit, const struct jk_fit_options *options)
         return block < 1 ? 1 : block > 60 ? 60 : block;
 }
 
+/* Of two machines one is all that the other is learned from: features are chosen by its blocks. */
+static void
+make_parts(struct jk_fit_problem *problem, const struct jk_fit_options *options)
+{
+        size_t n_folds = options->n_folds, machines = problem->fit->n_machines, most, each;
+
+        problem->block = choose_block(problem->fit, options);
+        problem->by_machine = options->by_machine && machines > 1;
+        most = problem->by_machine ? JK_FIT_FOLDS_MAX / 2 : JK_FIT_FOLDS_MAX;
+        if (n_folds > most)
+                n_folds = most;
+        if (!problem->by_machine) {
+                problem->n_folds = problem->n_parts = n_folds;
+                return;
+        }
+
+        each = machines == 2 ? n_folds : 1;
+        problem->n_parts = machines < JK_FIT_FOLDS_MAX ? machines : JK_FIT_FOLDS_MAX;
+        problem->n_folds = problem->n_parts * each;
+}
+
 int
 jk_fit_learn(struct jk_fit *fit, const struct jk_fit_options *options, struct jk_curve *ret_curve,
              struct jk_fit_errors *ret_errors, struct jk_error *err)
 {
-        jk_autofree struct problem *problem = NULL;
+        jk_autofree struct jk_fit_problem *problem = NULL;
         struct jk_fit_errors errors;
-        struct solution solution;
+        struct jk_fit_solution solution;
         int r;
 
         if (fit->n < JK_FIT_TICKS_MIN)
@@ -578,8 +458,7 @@ jk_fit_learn(struct jk_fit *fit, const struct jk_fit_options *options, struct jk
         if (!problem)
                 return jk_fail(err, ENOMEM, "out of memory");
         problem->fit = fit;
-        problem->n_folds = options->n_folds < FOLDS_MAX ? options->n_folds : FOLDS_MAX;
-        problem->block = choose_block(fit, options);
+        make_parts(problem, options);
         list_groups(problem, options->features);
         find_scales(problem);
         add_up(problem);
@@ -592,7 +471,7 @@ jk_fit_learn(struct jk_fit *fit, const struct jk_fit_options *options, struct jk
         r = measure(problem, &errors);
         if (r < 0)
                 return jk_fail(err, ENOMEM, "out of memory");
-        choose(problem, problem->n_folds, &solution);
+        jk_fit_choose(problem, problem->n_parts, &solution);
         write_curve(problem, &solution, ret_curve);
         ret_curve->error_pct = errors.mean_w > 0 ? 100 * errors.rms_w / errors.mean_w : 100;
         *ret_errors = errors;

@@ -235,6 +235,71 @@ too_few_ticks_are_refused(void **state)
         world_end(&w);
 }
 
+static double
+package_and_fan_w(struct world *w)
+{
+        return package_w(w) + 10;
+}
+
+/* Of three alike and one that draws 10 W more, the odd one cannot be known from the others: an
+ * error on blocks, which knows every machine, hides that. */
+static void
+a_machine_that_is_kept_back_is_not_known(void **state)
+{
+        static const char *const names[] = { "a", "b", "c", "odd" };
+        struct jk_fit_options options = { .n_folds = 5, .by_machine = true };
+        struct jk_fit *fit = jk_fit_new();
+        struct jk_fit_errors machines, blocks;
+        struct jk_curve curve = { 0 };
+        struct jk_error err = { "" };
+
+        (void)state;
+        for (size_t i = 0; i < 4; i++) {
+                struct world w;
+
+                world_start(&w);
+                mix(&w);
+                jk_fit_begin(fit, names[i]);
+                learn_ticks(&w, fit, 300, i == 3 ? package_and_fan_w : package_w);
+        }
+        assert_int_equal(jk_fit_machines(fit), 4);
+        assert_int_equal(jk_fit_learn(fit, &options, &curve, &machines, &err), 0);
+        assert_int_equal(machines.machines, 4);
+        options.by_machine = false;
+        assert_int_equal(jk_fit_learn(fit, &options, &curve, &blocks, &err), 0);
+        assert_int_equal(blocks.machines, 0);
+
+        /* One in four 10 W off, the others by a third of that: 5 W. */
+        assert_true(machines.mae_w > 4.5 && machines.mae_w < 5.5);
+        assert_true(blocks.mae_w < 4.2);
+        jk_fit_free(fit);
+}
+
+/* With two, features are chosen on blocks of the one that is left. */
+static void
+of_two_machines_each_is_learned_from_the_other(void **state)
+{
+        struct jk_fit_options options = { .n_folds = 5, .by_machine = true };
+        struct jk_fit *fit = jk_fit_new();
+        struct jk_fit_errors errors;
+        struct jk_curve curve = { 0 };
+        struct jk_error err = { "" };
+
+        (void)state;
+        for (size_t i = 0; i < 2; i++) {
+                struct world w;
+
+                world_start(&w);
+                mix(&w);
+                jk_fit_begin(fit, i == 0 ? "a" : "b");
+                learn_ticks(&w, fit, 600, package_w);
+        }
+        assert_int_equal(jk_fit_learn(fit, &options, &curve, &errors, &err), 0);
+        assert_int_equal(errors.machines, 2);
+        assert_true(errors.mape_pct < 3);
+        jk_fit_free(fit);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_truth_is_made_of_is_found),
         cmocka_unit_test(a_bend_is_found_where_there_is_one),
@@ -242,6 +307,8 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(power_that_nothing_explains_is_told_to_be_so),
         cmocka_unit_test(only_features_that_are_named_are_used),
         cmocka_unit_test(too_few_ticks_are_refused),
+        cmocka_unit_test(a_machine_that_is_kept_back_is_not_known),
+        cmocka_unit_test(of_two_machines_each_is_learned_from_the_other),
 };
 
 JK_RUN_TESTS(tests)
