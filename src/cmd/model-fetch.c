@@ -12,13 +12,10 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "cmd/client.h"
 #include "cmd/command.h"
+#include "cmd/model-server.h"
 #include "model/match.h"
 #include "model/offered.h"
-
-#define LIST     "/api/v1/models"
-#define LIST_MAX ((size_t)1 << 20) /* some 1,000 models */
 
 struct request {
         const struct jk_command *command;
@@ -68,19 +65,11 @@ set_option(const struct jk_option *option, const char *value, void *data)
 /* ---- from an agent ---- */
 
 static int
-get(struct jk_client *client, const char *path, size_t most, struct jk_text *text,
-    struct jk_error *err)
-{
-        jk_client_limit(client, most);
-        return jk_client_get(client, path, text, err);
-}
-
-static int
 ask(struct request *request, struct jk_client *client, struct jk_error *err)
 {
         jk_autotext struct jk_text list = { 0 }, path = { 0 }, text = { 0 };
         struct jk_offered offered;
-        int r = get(client, LIST, LIST_MAX, &list, err);
+        int r = jk_server_list(client, &list, err);
 
         if (r == 0)
                 r = jk_offered_best(list.data ? list.data : "", list.length, &request->cpu,
@@ -88,10 +77,11 @@ ask(struct request *request, struct jk_client *client, struct jk_error *err)
         if (r < 0)
                 return r;
 
-        jk_text_printf(&path, LIST "/%s", offered.name);
+        jk_text_printf(&path, JK_SERVER_MODELS "/%s", offered.name);
         if (path.failed)
                 return jk_fail(err, ENOMEM, "out of memory");
-        r = get(client, path.data, JK_MODEL_BYTES_MAX, &text, err);
+        jk_client_limit(client, JK_MODEL_BYTES_MAX);
+        r = jk_client_get(client, path.data, &text, err);
         if (r == 0)
                 r = jk_offered_check(&offered, text.data ? text.data : "", text.length,
                                      &request->file, err);
@@ -104,15 +94,11 @@ ask(struct request *request, struct jk_client *client, struct jk_error *err)
 }
 
 static int
-take_from_agent(struct request *request, const char *address, struct jk_error *err)
+take_from_agent(struct request *request, struct jk_error *err)
 {
-        jk_autofree char *bare = strndup(address, strcspn(address, "/"));
         struct jk_client *client;
-        int r;
+        int r = jk_server_open(request->from, &client, err);
 
-        if (!bare)
-                return jk_fail(err, ENOMEM, "out of memory");
-        r = jk_client_open(bare, &client, err);
         if (r < 0)
                 return r;
 
@@ -183,7 +169,6 @@ take_from_directory(struct request *request, const char *path, struct jk_error *
 static int
 fetch(struct request *request, struct jk_error *err)
 {
-        static const char http[] = "http://";
         jk_autoroot struct jk_root root = JK_ROOT_CLOSED;
         int r = jk_root_open(request->root ? request->root : "/", &root, err);
 
@@ -192,8 +177,8 @@ fetch(struct request *request, struct jk_error *err)
         if (r < 0)
                 return r;
 
-        if (strncmp(request->from, http, strlen(http)) == 0)
-                r = take_from_agent(request, request->from + strlen(http), err);
+        if (jk_is_server(request->from))
+                r = take_from_agent(request, err);
         else
                 r = take_from_directory(request, request->from, err);
         if (r < 0)

@@ -14,7 +14,9 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cmd/command.h"
+#include "cmd/model-server.h"
 #include "model/match.h"
+#include "model/offered.h"
 #include "model/shipped.h"
 #include "serve/json.h"
 
@@ -23,13 +25,14 @@
 struct candidate {
         struct jk_model_match match;
         char name[48];
-        char place[256]; /* the file, or "shipped" */
+        char place[256]; /* the file, its path on the server, or "shipped" */
 };
 
 struct request {
         const struct jk_command *command;
         const char *cpuinfo; /* NULL: this machine's */
         const char *root;
+        const char *server; /* NULL: none is asked */
         enum jk_zone_kind zone;
         bool all, json;
 
@@ -41,6 +44,8 @@ struct request {
 static const struct jk_option options[] = {
         { 'c', "cpuinfo", "FILE", "of the machine that this copy of its /proc/cpuinfo tells of" },
         { 0, "root", "DIR", "of the machine whose sysfs and procfs are below DIR (default: /)" },
+        { 's', "server", "URL",
+          "of those that an agent offers, http://ADDR:PORT, in place of the shipped ones" },
         { 'z', "zone", "KIND", "models of this kind of zone (default: package)" },
         { 'a', "all", NULL, "all of them, not only the best" },
         { 'o', "output", "FORMAT", "table or json (default: table)" },
@@ -64,6 +69,8 @@ set_option(const struct jk_option *option, const char *value, void *data)
 
         if (strcmp(option->name, "root") == 0)
                 request->root = value;
+        else if (option->letter == 's')
+                request->server = value;
         else if (option->letter == 'c')
                 request->cpuinfo = value;
         else if (option->letter == 'z')
@@ -116,6 +123,15 @@ read_machine(struct request *request, struct jk_error *err)
 
 /* ---- candidates ---- */
 
+static struct candidate *
+add(struct request *request)
+{
+        if (jk_array_grow(&request->candidates, &request->capacity, request->n + 1) < 0)
+                return NULL;
+
+        return &request->candidates[request->n++];
+}
+
 static int
 take(struct request *request, const struct jk_model_file *file, const char *place,
      struct jk_error *err)
@@ -124,14 +140,46 @@ take(struct request *request, const struct jk_model_file *file, const char *plac
 
         if (file->zone != request->zone)
                 return 0;
-        if (jk_array_grow(&request->candidates, &request->capacity, request->n + 1) < 0)
+        candidate = add(request);
+        if (!candidate)
                 return jk_fail(err, ENOMEM, "out of memory");
 
-        candidate = &request->candidates[request->n++];
         candidate->match = jk_model_match(&request->cpu, file);
         snprintf(candidate->name, sizeof candidate->name, "%s", file->name);
         snprintf(candidate->place, sizeof candidate->place, "%s", place);
         return 0;
+}
+
+static int
+take_offered(void *data, const struct jk_offered *offered)
+{
+        struct request *request = data;
+        struct candidate *candidate = add(request);
+
+        if (!candidate)
+                return -ENOMEM;
+        candidate->match = offered->match;
+        snprintf(candidate->name, sizeof candidate->name, "%s", offered->name);
+        snprintf(candidate->place, sizeof candidate->place, JK_SERVER_MODELS "/%s", offered->name);
+        return 0;
+}
+
+static int
+take_from_server(struct request *request, struct jk_error *err)
+{
+        jk_autotext struct jk_text list = { 0 };
+        struct jk_client *client;
+        int r = jk_server_open(request->server, &client, err);
+
+        if (r < 0)
+                return r;
+
+        r = jk_server_list(client, &list, err);
+        jk_client_close(client);
+        if (r == 0)
+                r = jk_offered_each(list.data ? list.data : "", list.length, &request->cpu,
+                                    request->zone, take_offered, request, err);
+        return r == -ENOMEM ? jk_fail(err, ENOMEM, "out of memory") : r;
 }
 
 static int
@@ -253,7 +301,7 @@ match(struct request *request, char *directories[], struct jk_error *err)
         int r = read_machine(request, err);
 
         if (r == 0)
-                r = take_shipped(request, err);
+                r = request->server ? take_from_server(request, err) : take_shipped(request, err);
         for (; r == 0 && *directories; directories++)
                 r = take_directory(request, *directories, err);
         if (r < 0)
@@ -294,7 +342,8 @@ const struct jk_command jk_command_model_match = {
         .arguments = "[OPTION…] [DIRECTORY…]",
         .summary = "which model files fit this machine's CPU, the best first",
         .main = match_main,
-        .details = "Of those that are shipped and those in the directories (*.json). The nearest "
+        .details = "Of those that are shipped, or that a server offers, and those in the "
+                   "directories (*.json). The nearest "
                    "CPU counts first; the error bar of a model (OWN) gets wider by what it costs "
                    "that the CPU is another, and that power is scaled to its threads.\n"
                    "\n"

@@ -74,14 +74,14 @@ is_better(const struct jk_offered *a, const struct jk_offered *b)
 }
 
 int
-jk_offered_best(const char *text, size_t length, const struct jk_model_cpu *cpu,
-                enum jk_zone_kind zone, struct jk_offered *ret_offered, struct jk_error *err)
+jk_offered_each(const char *text, size_t length, const struct jk_model_cpu *cpu,
+                enum jk_zone_kind zone, int (*take)(void *data, const struct jk_offered *offered),
+                void *data, struct jk_error *err)
 {
         json_error_t why;
         jk_autojson json_t *json = json_loadb(text, length, JSON_REJECT_DUPLICATES, &why);
         const json_t *list = json_object_get(json, "models");
-        struct jk_offered best, offered;
-        bool found = false;
+        int r = 0;
 
         if (!json)
                 return jk_fail(err, EBADMSG, "the list of models is no JSON: %s (byte %d)",
@@ -89,18 +89,45 @@ jk_offered_best(const char *text, size_t length, const struct jk_model_cpu *cpu,
         if (!json_is_array(list))
                 return jk_fail(err, EBADMSG, "it has no list \"models\"");
 
-        for (size_t i = 0; i < json_array_size(list); i++) {
-                if (!read_entry(json_array_get(list, i), cpu, zone, &offered) ||
-                    (found && !is_better(&offered, &best)))
-                        continue;
-                best = offered;
-                found = true;
+        for (size_t i = 0; r == 0 && i < json_array_size(list); i++) {
+                struct jk_offered offered;
+
+                if (read_entry(json_array_get(list, i), cpu, zone, &offered))
+                        r = take(data, &offered);
         }
-        if (!found)
+        return r;
+}
+
+struct best {
+        struct jk_offered offered;
+        bool found;
+};
+
+static int
+keep_better(void *data, const struct jk_offered *offered)
+{
+        struct best *best = data;
+
+        if (!best->found || is_better(offered, &best->offered))
+                best->offered = *offered;
+        best->found = true;
+        return 0;
+}
+
+int
+jk_offered_best(const char *text, size_t length, const struct jk_model_cpu *cpu,
+                enum jk_zone_kind zone, struct jk_offered *ret_offered, struct jk_error *err)
+{
+        struct best best = { 0 };
+        int r = jk_offered_each(text, length, cpu, zone, keep_better, &best, err);
+
+        if (r < 0)
+                return r;
+        if (!best.found)
                 return jk_fail(err, ENOENT, "it offers no model of a zone of the kind %s",
                                jk_zone_kind_name(zone));
 
-        *ret_offered = best;
+        *ret_offered = best.offered;
         return 0;
 }
 

@@ -14,8 +14,15 @@ struct jk_offered {
         struct jk_model_match match;
 };
 
-/* The best one of the list for this CPU and kind of zone. An entry that cannot be is passed over,
- * as it may be of a later version; -ENOENT: there is none that fits; -EBADMSG: that is no list. */
+/* Call take(data, …) with each one of the list for this kind of zone, and how it fits this CPU,
+ * until that returns other than 0: then that. An entry that cannot be is passed over, as it may be
+ * of a later version. -EBADMSG: that is no list. */
+int jk_offered_each(const char *text, size_t length, const struct jk_model_cpu *cpu,
+                    enum jk_zone_kind zone,
+                    int (*take)(void *data, const struct jk_offered *offered), void *data,
+                    struct jk_error *err);
+
+/* The best one of them. -ENOENT: there is none. */
 int jk_offered_best(const char *text, size_t length, const struct jk_model_cpu *cpu,
                     enum jk_zone_kind zone, struct jk_offered *ret_offered, struct jk_error *err);
 

@@ -93,6 +93,19 @@ def the_best_is_fetched_from_an_agent_and_from_a_directory(place):
 
 
 @placed
+def match_ranks_what_a_server_offers_as_what_is_shipped(place):
+    agent = place.agent(place.fake())
+
+    def ranked(*arguments):
+        done = subprocess.run([BINARY, "model", "match", "-o", "json", *arguments],
+                              capture_output=True, text=True, check=True, timeout=60)
+        return [{key: value for key, value in row.items() if key != "file"}
+                for row in json.loads(done.stdout)]
+
+    check(ranked("--server", f"http://127.0.0.1:{agent.port}") == ranked(), "not the same ranking")
+
+
+@placed
 def without_a_server_the_old_one_stays(place):
     file = Path(place.directory(), "model.json")
     nobody = f"http://127.0.0.1:{free_port()}"
