@@ -251,6 +251,7 @@ collect(struct jk_engine *engine)
         struct jk_error err = { "" };
 
         jk_sample_begin(sample, &now);
+        sample->flags |= JK_SAMPLE_LIVE;
         sample->zones = jk_meters_zones(engine->meters);
 
         if (engine->cpus && jk_cpus_read(engine->cpus, sample, &err) < 0)

@@ -3,8 +3,8 @@
  * Models that are programs: a line for each tick, and a line back (program.h). The tick does not
  * wait for a program that thinks: what it has not answered in time is divided as `share` does.
  *
- * In a replay nothing hurries, and an answer is waited for so that it gives what the run gave.
- * Which it is the sample says: a live one was taken a moment ago, by both clocks.
+ * In a replay nothing hurries, and an answer is waited for so that it gives what the run gave. The
+ * sample says which it is.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,6 @@
 
 #define BUDGET_NS   (20 * JK_NS_PER_MS) /* of a tick, or a fifth of it where that is less */
 #define PATIENCE_NS (5 * JK_NS_PER_S)   /* where nothing hurries, and at the start */
-#define LIVE_NS     JK_NS_PER_S         /* a sample that is younger is live */
 #define HANGS_NS    (30 * JK_NS_PER_S)  /* a live one is ended then */
 
 #define RETRY_MIN_NS (1 * JK_NS_PER_S)
@@ -210,26 +209,18 @@ program_open(const char *argument, struct jk_model **ret_model, struct jk_error 
 
 /* ---- a tick ---- */
 
-static bool
-is_live(const struct jk_sample *sample, const struct jk_instant *now)
-{
-        return llabs(now->monotonic_ns - sample->time.monotonic_ns) < LIVE_NS &&
-               llabs(now->realtime_ns - sample->time.realtime_ns) < LIVE_NS;
-}
-
 /* How long the tick may take. */
 static struct patience
 patience_for(const struct jk_sample *sample)
 {
-        struct jk_instant now = jk_now();
-        int64_t budget_ns = sample->elapsed_ns / 5;
+        int64_t now_ns = jk_monotonic_ns(), budget_ns = sample->elapsed_ns / 5;
 
-        if (!is_live(sample, &now))
-                return (struct patience){ now.monotonic_ns + PATIENCE_NS, 0 };
+        if (!(sample->flags & JK_SAMPLE_LIVE))
+                return (struct patience){ now_ns + PATIENCE_NS, 0 };
         if (budget_ns > BUDGET_NS)
                 budget_ns = BUDGET_NS;
 
-        return (struct patience){ now.monotonic_ns + budget_ns, HANGS_NS };
+        return (struct patience){ now_ns + budget_ns, HANGS_NS };
 }
 
 /* It is late: as long as that goes on nothing more is sent to it. */

@@ -12,7 +12,7 @@
 
 #define NEAR_MAX      ((INT64_C(1) << 62) - 1)
 #define KNOWN_READING 31U  /* enum jk_reading_flags */
-#define KNOWN_FLAGS   63U  /* enum jk_sample_flags */
+#define KNOWN_FLAGS   63U  /* enum jk_sample_flags, without LIVE */
 #define KNOWN_FIELDS  255U /* enum jk_task_field */
 
 struct jk_decoder *

@@ -308,7 +308,7 @@ put_instant(struct jk_encoder *encoder, const struct jk_sample *sample)
         jk_wire_put_signed(body, sample->time.boottime_ns - last->time.boottime_ns - passed);
         jk_wire_put_signed(body, sample->elapsed_ns - passed);
         jk_wire_put_signed(body, sample->suspended_ns);
-        jk_wire_put(body, sample->flags);
+        jk_wire_put(body, sample->flags & ~(uint32_t)JK_SAMPLE_LIVE);
         jk_wire_put(body, sample->task_fields);
         jk_wire_put_signed(body, (int64_t)(sample->lost_events - last->lost_events));
         last->sequence = sample->sequence;

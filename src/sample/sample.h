@@ -170,6 +170,9 @@ enum jk_sample_flags {
         JK_SAMPLE_SUSPENDED = 1 << 3,    /* the machine slept in this tick: suspended_ns > 0 */
         JK_SAMPLE_IRQ_IN_TASKS = 1 << 4, /* irq time is inside the tasks' CPU time as well */
         JK_SAMPLE_COARSE = 1 << 5, /* tasks by a fallback: short-lived ones are JK_TASK_UNSEEN */
+        /* Taken just now, by an engine whose next tick waits for whoever looks at it. It is of the
+         * run and not of what was observed: a recording does not hold it. */
+        JK_SAMPLE_LIVE = 1 << 6,
 };
 
 struct jk_sample {

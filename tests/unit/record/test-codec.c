@@ -502,6 +502,36 @@ what_no_cpu_can_be_is_refused(void **state)
         assert_cpu_refused(16, 0, "unknown state of a CPU");
 }
 
+/* ---- the tick ---- */
+
+/* What is read from a recording is no live tick, whoever wrote it. */
+static void
+a_live_tick_is_recorded_as_any_other(void **state)
+{
+        struct jk_event_table events = { .count = 0 };
+        jk_autotext struct jk_text text = { 0 }, live = { 0 };
+        struct machine m;
+        struct pair a, b;
+
+        (void)state;
+        setup(&m, defaults);
+        open_pair(&a, false);
+        open_pair(&b, false);
+        count(&m, &events);
+        jk_encode_header(a.encoder, "{}", &text);
+        jk_encode_header(b.encoder, "{}", &live);
+        assert_int_equal(jk_encode_sample(a.encoder, &m.sample, NULL, NULL, &text), 0);
+        m.sample.flags |= JK_SAMPLE_LIVE;
+        assert_int_equal(jk_encode_sample(b.encoder, &m.sample, NULL, NULL, &live), 0);
+        assert_int_equal(text.length, live.length);
+        assert_memory_equal(text.data, live.data, text.length);
+        hear(&b, &live);
+        assert_false(b.heard.flags & JK_SAMPLE_LIVE);
+        teardown(&m);
+        close_pair(&a);
+        close_pair(&b);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_happens_events_are_heard_as_they_were_said),
         cmocka_unit_test(an_event_is_said_once_and_again_after_a_header),
@@ -515,6 +545,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_seen_of_a_cpu_is_heard),
         cmocka_unit_test(a_header_needs_nothing_from_before),
         cmocka_unit_test(what_no_cpu_can_be_is_refused),
+        cmocka_unit_test(a_live_tick_is_recorded_as_any_other),
 };
 
 JK_RUN_TESTS(tests)
