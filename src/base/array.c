@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LARGE 256 /* elements */
+
 int
 jk_array_reserve(void **items, size_t *capacity, size_t wanted, size_t size)
 {
@@ -18,7 +20,7 @@ jk_array_reserve(void **items, size_t *capacity, size_t wanted, size_t size)
                 return 0;
 
         while (grown < wanted)
-                grown += grown / 2 + 8;
+                grown += grown < LARGE ? grown / 2 + 8 : grown / 8;
         if (grown > SIZE_MAX / size)
                 return -ENOMEM;
 

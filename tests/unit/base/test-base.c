@@ -274,6 +274,31 @@ a_pipe_that_nobody_reads_holds_nobody_who_logs(void **state)
         close(fds[1]);
 }
 
+/* ---- arrays ---- */
+
+/* New room is zeroed, so all of it is resident. */
+static void
+a_large_array_has_little_room_that_is_not_used(void **state)
+{
+        uint64_t *items = NULL;
+        size_t capacity = 0, moves = 0;
+
+        (void)state;
+        for (size_t n = 1; n < 100000; n++) {
+                size_t before = capacity;
+
+                assert_int_equal(jk_array_grow(&items, &capacity, n), 0);
+                assert_true(capacity >= n);
+                assert_true(n < 1000 || capacity <= n + n / 8);
+                moves += capacity != before;
+                assert_int_equal(items[n - 1], 0);
+                items[n - 1] = n;
+        }
+        assert_true(moves < 64);
+        assert_int_equal(items[41], 42);
+        free(items);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(shares_add_up),
         cmocka_unit_test(equal_weights_differ_by_one_unit_at_most),
@@ -281,6 +306,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(wraps_are_recovered),
         cmocka_unit_test(slow_integration_loses_nothing),
         cmocka_unit_test(map_equals_array),
+        cmocka_unit_test(a_large_array_has_little_room_that_is_not_used),
         cmocka_unit_test(text_is_made_safe),
         cmocka_unit_test(numbers_are_numbers),
         cmocka_unit_test(a_pipe_in_a_files_place_holds_nobody),
