@@ -212,7 +212,7 @@ read_zones(struct jk_snapshot *snapshot, const json_t *json, struct jk_error *er
 /* ---- accounts ---- */
 
 static int
-read_energy(struct jk_snapshot *snapshot, const json_t *json, size_t *ret_row)
+read_energy(struct jk_snapshot *snapshot, const json_t *json, uint32_t *ret_row)
 {
         const json_t *zones = json_object_get(json, "zones");
         const json_t *inherited = json_object_get(json, "inherited");
@@ -233,7 +233,7 @@ read_energy(struct jk_snapshot *snapshot, const json_t *json, size_t *ret_row)
                 row[n + z] = integer_of(pair, "dynamic_uj", 0);
                 row[2 * n + z] = integer_of(json_object_get(inherited, name), "uj", 0);
         }
-        *ret_row = snapshot->energy_length;
+        *ret_row = (uint32_t)snapshot->energy_length;
         snapshot->energy_length += 3 * n;
         return 0;
 }

@@ -10,8 +10,6 @@
 
 #include "base/array.h"
 
-#define STRIDE_STEP 4 /* zones: few machines have more than 8 */
-
 void
 jk_book_free(struct jk_book *book)
 {
@@ -33,8 +31,7 @@ row_length(const struct jk_book *book)
 int
 jk_book_widen(struct jk_book *book, size_t n_zones)
 {
-        size_t stride = (n_zones + STRIDE_STEP - 1) / STRIDE_STEP * STRIDE_STEP;
-        size_t rows = book->length * JK_PART_MAX;
+        size_t stride = n_zones, rows = book->length * JK_PART_MAX;
         int64_t *wider;
 
         if (n_zones <= book->stride)

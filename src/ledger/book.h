@@ -13,18 +13,18 @@
 #define JK_NO_ACCOUNT UINT32_MAX
 
 struct jk_account {
-        struct jk_entry entry; /* name, cgroup, energy and watts are filled in on publishing */
-        bool used;
-        bool indexed;            /* the index names this slot */
+        struct jk_entry entry;   /* name, cgroup, energy and watts are filled in on publishing */
         char comm[JK_COMM_SIZE]; /* tasks */
-        char *path;              /* cgroups; owned */
-        uint64_t path_hash;      /* cgroups */
-        uint32_t cgroup;         /* tasks: slot in the book of cgroups */
-        uint32_t user;           /* tasks: slot in the book of users */
-        uint32_t listed_tasks;   /* cgroups and users: tasks that point here */
-        uint32_t place;          /* cgroups and users: in the snapshot that is being written */
-        int64_t ended_ns;        /* monotonic, with JK_ENTRY_ENDED */
-        int64_t tick_uj;         /* booked in tick `tick`, in zones that count */
+        bool used;
+        bool indexed;          /* the index names this slot */
+        char *path;            /* cgroups; owned */
+        uint64_t path_hash;    /* cgroups */
+        uint32_t cgroup;       /* tasks: slot in the book of cgroups */
+        uint32_t user;         /* tasks: slot in the book of users */
+        uint32_t listed_tasks; /* cgroups and users: tasks that point here */
+        uint32_t place;        /* cgroups and users: in the snapshot that is being written */
+        int64_t ended_ns;      /* monotonic, with JK_ENTRY_ENDED */
+        int64_t tick_uj;       /* booked in tick `tick`, in zones that count */
         uint64_t tick;
 };
 

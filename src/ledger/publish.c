@@ -129,11 +129,11 @@ make_room(const struct jk_ledger *ledger, struct jk_snapshot *snapshot)
 }
 
 /* Room for it was made. */
-static size_t
+static uint32_t
 put_row(const struct jk_ledger *ledger, const struct jk_book *book, uint32_t slot,
         struct jk_snapshot *snapshot)
 {
-        size_t row = snapshot->energy_length;
+        uint32_t row = (uint32_t)snapshot->energy_length;
 
         for (int part = 0; part < JK_PART_MAX; part++) {
                 const int64_t *energy = jk_book_row(book, slot, (enum jk_book_part)part);

@@ -50,22 +50,23 @@ enum jk_entry_flags {
         JK_ENTRY_ENCLAVE = 1 << 5, /* a task that held an SGX enclave when it last did something */
 };
 
-/* One account. Strings are offsets into the snapshot: jk_snapshot_string(). */
+/* One account. Strings are offsets into the snapshot: jk_snapshot_string(). There are three of
+ * these per task, so the order of the fields leaves no holes. */
 struct jk_entry {
         enum jk_dimension dimension;
         uint32_t flags;
         uint32_t name; /* comm, cgroup path, user name, or machine account name */
 
-        pid_t pid, ppid;     /* tasks */
-        uint64_t start_ns;   /* tasks: boottime */
-        uid_t uid;           /* tasks, users */
-        uint32_t cgroup;     /* tasks: path, as a string offset */
-        uint64_t cgroup_id;  /* tasks, cgroups */
+        pid_t pid, ppid;               /* tasks */
+        enum jk_provenance provenance; /* of its energy: modelled as soon as a part of it is */
+        uint64_t start_ns;             /* tasks: boottime */
+        uid_t uid;                     /* tasks, users */
+        uint32_t cgroup;               /* tasks: path, as a string offset */
+        uint64_t cgroup_id;            /* tasks, cgroups */
         uint64_t ended_tick; /* sequence of the tick in which it ended, with JK_ENTRY_ENDED */
 
-        double watts;                  /* over the last tick, disjoint zones only, idle + dynamic */
-        double uncertainty_pct;        /* one standard deviation */
-        enum jk_provenance provenance; /* of its energy: modelled as soon as a part of it is */
+        double watts;           /* over the last tick, disjoint zones only, idle + dynamic */
+        double uncertainty_pct; /* one standard deviation */
 
         uint64_t cpu_ns; /* since first seen */
         uint64_t cycles, instructions, llc_misses;
@@ -75,7 +76,7 @@ struct jk_entry {
         uint64_t resident_bytes; /* of cgroups and users the sum, shared pages counted each time */
         uint32_t threads;
 
-        size_t energy; /* its row in jk_snapshot.energy */
+        uint32_t energy; /* its row in jk_snapshot.energy */
 };
 
 struct jk_zone_entry {
