@@ -28,3 +28,12 @@ struct jk_agent {
         sigset_t outside;  /* the signal mask before */
         bool on_terminal;  /* started on one whose closing is to stop us */
 };
+
+/* ---- memory (agent-memory.c) ---- */
+
+/* How the C library allocates: to be called before anything large is. */
+void jk_agent_keep_memory_small(void);
+
+/* Give back what only starting took, once it is done: freed memory, and pages of the program and
+ * its libraries, which come back from their files where they are needed again. */
+void jk_agent_forget_start(void);
