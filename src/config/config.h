@@ -44,6 +44,8 @@ struct jk_config {
         char *wall_source; /* "off": none */
         char *wall_command;
         char *wall_url;
+        char *wall_device;
+        char *wall_topic;
         char *wall_query;
         char *wall_path;
         char *wall_unit;

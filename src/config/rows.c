@@ -27,14 +27,15 @@ check_not_empty(const char *value, struct jk_error *err)
 static int
 check_url(const char *value, struct jk_error *err)
 {
-        static const char http[] = "http://", https[] = "https://";
-        bool known = strncmp(value, http, sizeof http - 1) == 0 ||
-                     strncmp(value, https, sizeof https - 1) == 0;
+        static const char *const schemes[] = { "http://", "https://", "mqtt://", "mqtts://" };
+        bool known = *value == '\0'; /* not given */
 
-        if (*value == '\0')
-                return 0; /* not given */
+        for (size_t i = 0; i < JK_COUNT(schemes); i++)
+                known |= strncmp(value, schemes[i], strlen(schemes[i])) == 0;
         if (!known)
-                return jk_fail(err, EINVAL, "'%s' begins with neither http:// nor https://", value);
+                return jk_fail(err, EINVAL,
+                               "'%s' begins with none of http://, https://, mqtt:// and mqtts://",
+                               value);
         for (const char *c = value; *c; c++)
                 if ((unsigned char)*c <= ' ' || *c == 0x7f)
                         return jk_fail(err, EINVAL, "has a blank or control character in it");
@@ -70,8 +71,8 @@ check_file_name(const char *value, struct jk_error *err)
                        : jk_fail(err, EINVAL, "'%s' is no full path, which begins with /", value);
 }
 
-static const char *const wall_sources[] = { "off",     "program",  "http", "prometheus",
-                                            "redfish", "kwollect", NULL };
+static const char *const wall_sources[] = { "off",      "program", "http", "prometheus", "redfish",
+                                            "kwollect", "ipmi",    "mqtt", NULL };
 static const char *const wall_units[] = { "W", "mW", "kW", "J", "Wh", "kWh", NULL };
 
 static const char *const log_levels[] = { "error", "warning", "notice", "info", "debug", NULL };
@@ -354,7 +355,30 @@ const struct jk_config_row jk_config_rows[] = {
                 FIELD(wall_url),
                 .initial = "",
                 .check = check_url,
-                .help = "of sources that are asked over the network: where",
+                .help = "of sources that are asked over the network: where; of mqtt: the broker, "
+                        "as "
+                        "mqtt://HOST or mqtts://HOST:PORT",
+        },
+        {
+                .section = "wall",
+                .key = "topic",
+                .option = "wall-topic",
+                .argument = "TOPIC",
+                .type = JK_CONFIG_STRING,
+                FIELD(wall_topic),
+                .initial = "",
+                .help = "of the source mqtt: the topic that the meter publishes to",
+        },
+        {
+                .section = "wall",
+                .key = "device",
+                .option = "wall-device",
+                .argument = "FILE",
+                .type = JK_CONFIG_STRING,
+                FIELD(wall_device),
+                .initial = "",
+                .check = check_file_name,
+                .help = "of the source ipmi: the BMC's device; empty: /dev/ipmi0",
         },
         {
                 .section = "wall",
@@ -434,8 +458,8 @@ const struct jk_config_row jk_config_rows[] = {
                 FIELD(wall_certificate),
                 .initial = "",
                 .check = check_file_name,
-                .help = "a PEM file with the certificates to trust over https, for those of the "
-                        "system",
+                .help = "a PEM file with the certificates to trust over https or mqtts, for "
+                        "those of the system",
         },
 };
 

@@ -41,15 +41,17 @@ struct jk_meter {
 static void
 describe_reference(const struct jk_reference_config *config, char *path, size_t size)
 {
-        int length = *config->url ? (int)strcspn(config->url, "?#")
-                                  : (int)strcspn(config->command, " \t;|&<>");
+        const char *place = config->ops == &jk_reference_ipmi
+                                    ? (*config->device ? config->device : "/dev/ipmi0")
+                                    : (*config->url ? config->url : config->command);
+        int length = (int)strcspn(place, place == config->url ? "?#" : " \t;|&<>");
 
-        if (!*config->url && memchr(config->command, '=', (size_t)length)) {
+        if (place == config->command && memchr(place, '=', (size_t)length)) {
                 snprintf(path, size, "%s: a command with an environment", config->ops->name);
                 return;
         }
-        snprintf(path, size, "%s: %.*s", config->ops->name, length < 120 ? length : 120,
-                 *config->url ? config->url : config->command);
+        snprintf(path, size, "%s: %.*s%s%.60s", config->ops->name, length < 120 ? length : 120,
+                 place, *config->topic ? " " : "", config->topic);
 }
 
 static void

@@ -34,6 +34,8 @@ struct jk_reference_config {
         const struct jk_reference_ops *ops; /* NULL: there is no reference */
         char command[JK_REFERENCE_TEXT_MAX];
         char url[JK_REFERENCE_TEXT_MAX];
+        char topic[JK_REFERENCE_TEXT_MAX];
+        char device[JK_REFERENCE_TEXT_MAX];
         char query[JK_REFERENCE_TEXT_MAX];
         char path[JK_REFERENCE_TEXT_MAX];
         char credentials[JK_REFERENCE_TEXT_MAX]; /* name of the file that holds them */
@@ -60,12 +62,17 @@ struct jk_reference_ops {
         bool watts_only;        /* it says itself what it measures: wall.unit is not its business */
         bool streams;           /* read() waits for a value; else it is called once an interval */
 
+        /* What else has to hold of the configuration (NULL: nothing): 0 or -EINVAL, with a message
+         * that begins with the key. */
+        int (*check)(const struct jk_reference_config *config, struct jk_error *err);
+
         /* Prepare; called on the thread that reads, as is all below. */
         int (*open)(const struct jk_reference_config *config, struct jk_reference **ret_reference,
                     struct jk_error *err);
 
-        /* The next value. -ECANCELED soon after stop_fd becomes readable; after any other negative
-         * errno it is closed, and opened again later. */
+        /* The next value. -ECANCELED soon after stop_fd becomes readable; -EAGAIN: what came is
+         * refused, and it goes on; after any other negative errno it is closed, and opened again
+         * later. */
         int (*read)(struct jk_reference *reference, int stop_fd,
                     struct jk_reference_value *ret_value, struct jk_error *err);
 
@@ -91,3 +98,5 @@ extern const struct jk_reference_ops jk_reference_http;
 extern const struct jk_reference_ops jk_reference_prometheus;
 extern const struct jk_reference_ops jk_reference_redfish;
 extern const struct jk_reference_ops jk_reference_kwollect;
+extern const struct jk_reference_ops jk_reference_ipmi;
+extern const struct jk_reference_ops jk_reference_mqtt;

@@ -16,6 +16,10 @@ const struct jk_reference_ops *const jk_reference_list[] = {
         &jk_reference_redfish,
         &jk_reference_kwollect,
 #endif
+        &jk_reference_ipmi,
+#ifdef JK_HAVE_MOSQUITTO
+        &jk_reference_mqtt,
+#endif
         NULL,
 };
 
@@ -75,7 +79,8 @@ static const struct {
                 "wall-" #name, offsetof(struct jk_config, wall_##name),                            \
                         offsetof(struct jk_reference_config, name)                                 \
         }
-        TEXT(command), TEXT(url), TEXT(query), TEXT(path), TEXT(credentials), TEXT(certificate),
+        TEXT(command), TEXT(url),  TEXT(query),       TEXT(topic),
+        TEXT(device),  TEXT(path), TEXT(credentials), TEXT(certificate),
 #undef TEXT
 };
 
@@ -153,11 +158,12 @@ jk_reference_configure(const struct jk_config *config, struct jk_reference_confi
         int r;
 
         if (!reference.ops && strcmp(config->wall_source, "off") != 0)
-                return jk_fail(
-                        err, EINVAL,
-                        "wall.source: this program was built without libcurl's header, which "
-                        "%s needs",
-                        config->wall_source);
+                return jk_fail(err, EINVAL,
+                               "wall.source: this program was built without the header of %s, "
+                               "which %s needs",
+                               strcmp(config->wall_source, "mqtt") == 0 ? "libmosquitto"
+                                                                        : "libcurl",
+                               config->wall_source);
         if (!reference.ops) {
                 *ret_config = (struct jk_reference_config){ 0 };
                 return 0;
@@ -168,6 +174,8 @@ jk_reference_configure(const struct jk_config *config, struct jk_reference_confi
                 r = check_path(&reference, err);
         if (r == 0)
                 r = check_needs(&reference, err);
+        if (r == 0 && reference.ops->check)
+                r = reference.ops->check(&reference, err);
         if (r == 0 && reference.offset_given)
                 r = jk_config_parse_duration(config->wall_offset, &reference.offset_ns, err);
         if (r < 0)

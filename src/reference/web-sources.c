@@ -67,6 +67,17 @@ make_urls(struct jk_reference *reference, const struct jk_reference_config *conf
 }
 
 static int
+web_check(const struct jk_reference_config *config, struct jk_error *err)
+{
+        if (strncmp(config->url, "http:", sizeof "http:" - 1) == 0 ||
+            strncmp(config->url, "https:", sizeof "https:" - 1) == 0)
+                return 0;
+
+        return jk_fail(err, EINVAL, "wall.url: %s needs one that begins with http:// or https://",
+                       config->ops->name);
+}
+
+static int
 web_open(const struct jk_reference_config *config, struct jk_reference **ret_reference,
          struct jk_error *err)
 {
@@ -157,6 +168,7 @@ const struct jk_reference_ops jk_reference_http = {
         .summary = "a plug, a PDU or anything else that answers in JSON",
         .needs = { "wall-url" },
         .uncertainty_pct = 3,
+        .check = web_check,
         .open = web_open,
         .read = http_read,
         .close = web_close,
@@ -167,6 +179,7 @@ const struct jk_reference_ops jk_reference_prometheus = {
         .summary = "a query that a Prometheus answers",
         .needs = { "wall-url", "wall-query" },
         .uncertainty_pct = 3,
+        .check = web_check,
         .open = web_open,
         .read = prometheus_read,
         .close = web_close,
@@ -178,6 +191,7 @@ const struct jk_reference_ops jk_reference_redfish = {
         .needs = { "wall-url" },
         .uncertainty_pct = 12,
         .watts_only = true,
+        .check = web_check,
         .open = web_open,
         .read = redfish_read,
         .close = web_close,
@@ -189,6 +203,7 @@ const struct jk_reference_ops jk_reference_kwollect = {
         .needs = { "wall-url" },
         .uncertainty_pct = 2,
         .watts_only = true,
+        .check = web_check,
         .open = web_open,
         .read = kwollect_read,
         .close = web_close,

@@ -549,7 +549,7 @@ values_are_compared_and_exchanged(void **state)
                       "file-mb: 1, file-age: 1s, "
                       "keep-mb: 1}, "
                       "wall: {source: program, command: x, url: 'http://x', query: x, "
-                      "path: x, unit: kW, interval: 2s, offset: 2s, credentials: /x, "
+                      "topic: x, device: /x, path: x, unit: kW, interval: 2s, offset: 2s, credentials: /x, "
                       "certificate: /x}}",
                       &b, &err),
                 0);
