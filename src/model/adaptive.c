@@ -73,6 +73,7 @@ adaptive_open(const char *argument, struct jk_model **ret_model, struct jk_error
         if (!model)
                 return jk_fail(err, ENOMEM, "model adaptive: out of memory");
 
+        model->features.wants_cores = true;
         *ret_model = model;
         return 0;
 }
@@ -161,7 +162,7 @@ start(struct jk_model *model, const struct jk_sample *sample)
                 if (!model->known[i])
                         continue;
                 *learned = (struct learned){ i, .expected_w = NAN, .error_pct = NAN };
-                jk_weights_init(&learned->weights,
+                jk_weights_init(&learned->weights, &model->features,
                                 jk_leading_of(&model->features, &sample->zones->zones[i]));
                 model->n_zones++;
         }
@@ -341,7 +342,7 @@ weigh_by_leading(const struct jk_model *model, const struct jk_sample *sample,
 {
         struct jk_weights unlearned = { 0 };
 
-        jk_weights_init(&unlearned, jk_leading_of(&model->features, zone));
+        jk_weights_init(&unlearned, &model->features, jk_leading_of(&model->features, zone));
         jk_divide_by_rates(&model->features, &model->load, sample, unlearned.rate, split);
 }
 

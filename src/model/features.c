@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "model/load.h"
 
 /* Of all rates together, and of each at most 1: many counted events must not drown frequency and
  * temperature in noise. */
@@ -69,22 +70,24 @@ event_of(const struct jk_sample *sample, size_t task, size_t column)
 }
 
 static double
-count_of(const struct jk_rate *rate, const struct jk_sample *sample, size_t task)
+count_of(const struct jk_features *features, const struct jk_rate *rate,
+         const struct jk_sample *sample, size_t task)
 {
         const struct jk_task_record *record = &sample->tasks[task];
-        double count;
+        double cpu_ns = (double)record->cpu_ns, count;
 
         if (!rate->field)
                 return event_of(sample, task, rate->column);
 
         count = (double)*(const uint64_t *)((const char *)record + rate->column);
+        if (rate->of_cores && cpu_ns > 0)
+                count *= 1 -
+                         0.5 * fmin(event_of(sample, task, (size_t)features->shared) / cpu_ns, 1);
         if (rate->package < 0 || count <= 0)
                 return count;
 
         /* Without CPU time nothing tells where it was. */
-        return record->cpu_ns > 0
-                       ? count * event_of(sample, task, rate->time) / (double)record->cpu_ns
-                       : 0;
+        return cpu_ns > 0 ? count * event_of(sample, task, rate->time) / cpu_ns : 0;
 }
 
 /* ---- the set ---- */
@@ -92,7 +95,7 @@ count_of(const struct jk_rate *rate, const struct jk_sample *sample, size_t task
 static void
 add_rate(struct jk_features *features, struct jk_rate rate)
 {
-        if (features->n_rates < JK_RATES_MAX)
+        if (features->n_rates < JK_RATES_COUNTED_MAX)
                 features->rates[features->n_rates++] = rate;
 }
 
@@ -123,12 +126,39 @@ split_rate(struct jk_features *features, const struct jk_event_table *events,
 
         for (size_t i = 0; i < events->count; i++)
                 n += is_of_package(&events->events[i]);
-        if (features->n_rates + n > JK_RATES_MAX)
+        if (features->n_rates + n > JK_RATES_COUNTED_MAX)
                 return;
         for (size_t i = 0; i < events->count; i++)
                 if (is_of_package(&events->events[i]))
                         add_rate(features, (struct jk_rate){ field->field, field->offset,
-                                                             events->events[i].package, i });
+                                                             events->events[i].package, i, false });
+}
+
+/* What costs less on a shared core: time and cycles. An instruction is the same work anywhere. */
+static bool
+is_shared(const struct jk_rate *rate)
+{
+        return !rate->of_cores && (rate->field & (JK_TASK_CPU | JK_TASK_CYCLES));
+}
+
+/* Core time beside all thread time, or (where there is no room) beside none. */
+static void
+add_cores(struct jk_features *features)
+{
+        size_t n_counted = features->n_rates, n = 0;
+
+        for (size_t i = 0; i < n_counted; i++)
+                n += is_shared(&features->rates[i]);
+        if (n_counted + n > JK_RATES_MAX)
+                return;
+        for (size_t i = 0; i < n_counted; i++) {
+                struct jk_rate rate = features->rates[i];
+
+                if (!is_shared(&rate))
+                        continue;
+                rate.of_cores = true;
+                features->rates[features->n_rates++] = rate;
+        }
 }
 
 static void
@@ -141,21 +171,26 @@ choose(struct jk_features *features, const struct jk_sample *sample, uint32_t fi
                 .seen_fields = fields,
                 .voltage2 = 1,
                 .is_new = true,
+                .wants_cores = features->wants_cores,
+                .shared = jk_load_find_shared(sample),
         };
         if (sample->events)
                 features->events = *sample->events;
 
         for (size_t i = 0; i < JK_COUNT(counted); i++)
                 if (features->task_fields & (uint32_t)counted[i].field)
-                        add_rate(features,
-                                 (struct jk_rate){ counted[i].field, counted[i].offset, -1, 0 });
+                        add_rate(features, (struct jk_rate){ counted[i].field, counted[i].offset,
+                                                             -1, 0, false });
         for (size_t i = 0; i < features->events.count; i++)
                 if (!jk_event_tells_place(&features->events.events[i]))
                         add_rate(features,
-                                 (struct jk_rate){ 0, i, features->events.events[i].package, 0 });
+                                 (struct jk_rate){ 0, i, features->events.events[i].package, 0,
+                                                   false });
         for (size_t i = 0; i < JK_COUNT(counted); i++)
                 if (features->task_fields & (uint32_t)counted[i].field)
                         split_rate(features, &features->events, &counted[i]);
+        if (features->wants_cores && features->shared >= 0)
+                add_cores(features);
 
         for (size_t i = 0; i < features->n_rates; i++)
                 add_coordinate(features, fmin(1, RATES_IMPORTANCE / (double)features->n_rates));
@@ -225,7 +260,7 @@ add_up_rates(struct jk_features *features, const struct jk_sample *sample)
                 double sum = 0;
 
                 for (size_t task = 0; task < sample->n_tasks; task++)
-                        sum += count_of(&features->rates[i], sample, task);
+                        sum += count_of(features, &features->rates[i], sample, task);
                 features->values[i] = features->voltage2 * sum / elapsed_s;
         }
 }
@@ -377,12 +412,29 @@ jk_features_find(const struct jk_features *features, enum jk_task_field field, i
         for (size_t i = 0; i < features->n_rates; i++) {
                 const struct jk_rate *rate = &features->rates[i];
 
-                if (rate->field == field && rate->package == package)
+                if (rate->field != field || rate->of_cores)
+                        continue;
+                if (rate->package == package)
                         return i;
-                if (rate->field == field && rate->package < 0)
+                if (rate->package < 0)
                         found = i;
         }
         return found;
+}
+
+size_t
+jk_features_cores(const struct jk_features *features, size_t rate)
+{
+        const struct jk_rate *it = &features->rates[rate];
+        size_t i = 0;
+
+        if (!is_shared(it))
+                return features->n_rates;
+        while (i < features->n_rates &&
+               (!features->rates[i].of_cores || features->rates[i].field != it->field ||
+                features->rates[i].package != it->package))
+                i++;
+        return i;
 }
 
 size_t
@@ -400,11 +452,14 @@ bool
 jk_features_suit(const struct jk_features *features, size_t rate, int package)
 {
         const struct jk_rate *it = &features->rates[rate];
+        size_t known;
 
         if (!it->field)
                 return it->package < 0 || package < 0 || it->package == package;
 
-        return jk_features_find(features, it->field, package) == rate;
+        known = jk_features_find(features, it->field, package);
+        return known == rate || (it->of_cores && known < features->n_rates &&
+                                 jk_features_cores(features, known) == rate);
 }
 
 double
@@ -415,6 +470,6 @@ jk_features_weigh(const struct jk_features *features, const struct jk_sample *sa
 
         for (size_t i = 0; i < features->n_rates; i++)
                 if (weights[i] > 0)
-                        sum += weights[i] * count_of(&features->rates[i], sample, task);
+                        sum += weights[i] * count_of(features, &features->rates[i], sample, task);
         return sum;
 }

@@ -12,8 +12,9 @@
 
 #include "sample/sample.h"
 
-#define JK_RATES_MAX       24 /* four fields, and each of them on four packages; with room */
-#define JK_COORDINATES_MAX (JK_RATES_MAX + 7)
+#define JK_RATES_COUNTED_MAX 24 /* four fields, and each of them on four packages; with room */
+#define JK_RATES_MAX         (JK_RATES_COUNTED_MAX + 10) /* two of them as core time as well */
+#define JK_COORDINATES_MAX   (JK_RATES_MAX + 7)
 
 struct jk_rate {
         enum jk_task_field field; /* 0: it is an event … */
@@ -21,9 +22,17 @@ struct jk_rate {
         int package;              /* counted there only, or -1 */
         size_t time;              /* with a field and a package: the index of the event that tells
                                    * the CPU time there; the count is split as that is */
+        bool of_cores;            /* what was done beside another busy thread of the core is half */
 };
 
+/* CPU time and cycles can stand among the rates twice: as they are (thread time), and as the part
+ * that falls to the task where a core is divided evenly among its busy threads (core time). With
+ * one weight for each, neither below 0, work on a shared core costs from half to all of what it
+ * costs on one of its own: as much as there is to learn of hardware threads. */
 struct jk_features {
+        bool wants_cores; /* set by the owner: core time is wanted, where it is known */
+        int shared;       /* index of the event that tells it, or -1 */
+
         size_t n_rates;
         struct jk_rate rates[JK_RATES_MAX];
 
@@ -72,6 +81,9 @@ size_t jk_features_leading(const struct jk_features *features, int package);
 /* Index of the rate of that field there, or n_rates: also if the tick does not have it. What is not
  * known per package is that of the machine. */
 size_t jk_features_find(const struct jk_features *features, enum jk_task_field field, int package);
+
+/* Index of the core time that belongs to a rate, or n_rates. */
+size_t jk_features_cores(const struct jk_features *features, size_t rate);
 
 /* Whether a rate may explain the energy of a zone of that package (-1: of more than one): it is
  * counted there, or not known any nearer. */

@@ -70,6 +70,25 @@ jk_load_part(const struct jk_sample *sample, size_t task, int package)
         return (double)jk_sample_task_events(sample, task)[event] / (double)cpu_ns;
 }
 
+int
+jk_load_find_shared(const struct jk_sample *sample)
+{
+        return sample->events ? jk_event_find(sample->events, JK_EVENT_SHARED_TIME, -1) : -1;
+}
+
+double
+jk_load_worth(const struct jk_sample *sample, size_t task, int event)
+{
+        uint64_t cpu_ns = sample->tasks[task].cpu_ns;
+
+        if (event < 0 || cpu_ns == 0)
+                return 1;
+
+        return 1 -
+               (1 - JK_SHARED_WORTH) *
+                       fmin((double)jk_sample_task_events(sample, task)[event] / (double)cpu_ns, 1);
+}
+
 bool
 jk_load_teaches(const struct jk_sample *sample, size_t zone)
 {

@@ -29,6 +29,18 @@ bool jk_load_tells(const struct jk_sample *sample, int package);
  * apart, or for package -1. */
 double jk_load_part(const struct jk_sample *sample, size_t task, int package);
 
+/* What a second of CPU time beside another busy thread of the core is taken to cost, as a part of
+ * one on a core of one's own, where nothing is learned: a core whose two threads are busy is taken
+ * to draw 1.2 times what it draws with one. Assumed, see docs/models.md. */
+#define JK_SHARED_WORTH 0.6
+
+/* The event that tells time on shared cores (JK_EVENT_SHARED_TIME), or -1; once a tick. */
+int jk_load_find_shared(const struct jk_sample *sample);
+
+/* What a task's CPU time in the tick is worth, of as much on cores of its own: 1 where that is not
+ * told, event being -1. */
+double jk_load_worth(const struct jk_sample *sample, size_t task, int event);
+
 /* Idle power of every zone that was ever seen; zeroed is empty. */
 struct jk_idles {
         struct jk_idle *zones[JK_ZONES_MAX];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Model `share`, the baseline: the dynamic energy of a zone is divided by CPU time, that of DRAM by
- * last-level-cache misses where they are counted; that of a package among those who ran there,
- * where that is known. Idle power is learned per zone (idle.h), or taken from the meter where it
- * knows it. Relies on nothing but the sample.
+ * Model `share`, the baseline: the dynamic energy of a zone is divided by CPU time, which counts
+ * less beside a busy thread of the same core, that of DRAM by last-level-cache misses where they
+ * are counted; that of a package among those who ran there. Both where that is known. Idle power is
+ * learned per zone (idle.h), or taken from the meter where it knows it. Relies on nothing but the
+ * sample.
  */
 #include <stdlib.h>
 
@@ -63,15 +64,17 @@ share_idle(const struct jk_model *model, size_t zone)
         return jk_idles_estimate(&model->idles, zone);
 }
 
-/* Interrupts are not told apart by package: theirs is the tasks' part. */
+/* Interrupts are not told apart by place: theirs is the tasks' part, and worth as much. */
 static void
 weigh_by_cpu_time(const struct jk_model *model, const struct jk_sample *sample, int package,
                   struct jk_split *split)
 {
+        int shared = jk_load_find_shared(sample);
         double there_ns = 0, part;
 
         for (size_t i = 0; i < sample->n_tasks; i++) {
-                double cpu_ns = (double)sample->tasks[i].cpu_ns * jk_load_part(sample, i, package);
+                double cpu_ns = (double)sample->tasks[i].cpu_ns * jk_load_worth(sample, i, shared) *
+                                jk_load_part(sample, i, package);
 
                 split->task_weights[i] = model->load.task_part * cpu_ns;
                 there_ns += cpu_ns;

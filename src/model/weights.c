@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "model/load.h"
+
 #define UNKNOWNS_MAX (JK_RATES_MAX + 1) /* the last is the idle power */
 #define TOLERANCE    1e-9               /* of a gain, to be one */
 
@@ -31,6 +33,7 @@ struct problem {
         double span;                               /* of the power seen, W */
 
         bool used[UNKNOWNS_MAX];
+        size_t leading, leading_cores;  /* its core time, or n */
         double prior[UNKNOWNS_MAX];     /* mean */
         double precision[UNKNOWNS_MAX]; /* 1 / variance */
         double variance;                /* of one tick's power about the sum */
@@ -38,11 +41,23 @@ struct problem {
         size_t work; /* multiplications so far */
 };
 
+/* Of the cost of work on a core of one's own, what thread time bears, and what core time: on a
+ * shared core all of the one and half of the other, in all JK_SHARED_WORTH. */
+#define THREAD_PART (2 * JK_SHARED_WORTH - 1)
+#define CORE_PART   (2 * (1 - JK_SHARED_WORTH))
+
 void
-jk_weights_init(struct jk_weights *weights, size_t leading)
+jk_weights_init(struct jk_weights *weights, const struct jk_features *features, size_t leading)
 {
+        size_t cores = jk_features_cores(features, leading);
+
         *weights = (struct jk_weights){ .error_w = NAN };
         weights->rate[leading] = 1;
+        if (cores == features->n_rates)
+                return;
+
+        weights->rate[leading] = THREAD_PART;
+        weights->rate[cores] = CORE_PART;
 }
 
 static void
@@ -114,6 +129,25 @@ pose(struct problem *problem, const struct jk_cells *cells, size_t zone, size_t 
         add_scatter(problem, cells, zone);
 }
 
+/* Let thread time and core time share what the prior says of the one: mean and variance, so that
+ * while nothing ran on shared cores (the two are the same then) they are as one rate, and keep the
+ * ratio that is assumed. */
+static void
+assume_cores(struct problem *problem, size_t thread, size_t cores)
+{
+        double thread_part = THREAD_PART * problem->scale[thread];
+        double core_part = CORE_PART * problem->scale[cores];
+        double sum = thread_part + core_part;
+
+        if (!(problem->scale[thread] > 0 && problem->scale[cores] > 0))
+                return;
+
+        problem->prior[cores] = problem->prior[thread] * core_part / sum;
+        problem->prior[thread] *= thread_part / sum;
+        problem->precision[cores] *= sum / core_part;
+        problem->precision[thread] *= sum / thread_part;
+}
+
 /* The prior knows no more than that the leading rate explains about what there is to explain, give
  * or take as much, and that any other rate may. */
 static void
@@ -127,6 +161,17 @@ assume(struct problem *problem, const struct jk_features *features, size_t leadi
                 problem->precision[i] = 1 / (spread * spread);
         }
         problem->prior[leading] = spread;
+        problem->leading = leading;
+        problem->leading_cores = problem->n;
+        for (size_t i = 0; i + 1 < problem->n; i++) {
+                size_t cores = jk_features_cores(features, i);
+
+                if (cores == features->n_rates)
+                        continue;
+                assume_cores(problem, i, cores);
+                if (i == leading)
+                        problem->leading_cores = cores;
+        }
         problem->used[problem->n - 1] = true; /* the idle power: no prior */
         problem->variance = pow(0.05 * mean, 2);
 }
@@ -302,10 +347,17 @@ invert(double matrix[UNKNOWNS_MAX][UNKNOWNS_MAX], size_t n)
         }
 }
 
+/* Who is never left out. */
+static bool
+has_to_stay(const struct problem *problem, size_t i)
+{
+        return i == problem->leading || i == problem->leading_cores || i == problem->n - 1;
+}
+
 /* The unknown (but leading and idle power) whose value is the fewest standard deviations from 0,
  * the others being free to take over from it; n if all are significant. */
 static size_t
-find_insignificant(const struct problem *problem, size_t leading)
+find_insignificant(const struct problem *problem)
 {
         double covariance[UNKNOWNS_MAX][UNKNOWNS_MAX], unused[UNKNOWNS_MAX];
         size_t active[UNKNOWNS_MAX] = { 0 };
@@ -319,7 +371,7 @@ find_insignificant(const struct problem *problem, size_t leading)
                 double value = problem->value[active[i]];
                 double squared = value * value / (covariance[i][i] * problem->variance);
 
-                if (active[i] == leading || active[i] == problem->n - 1 || squared >= least_squared)
+                if (has_to_stay(problem, active[i]) || squared >= least_squared)
                         continue;
                 least_squared = squared;
                 least = active[i];
@@ -330,11 +382,11 @@ find_insignificant(const struct problem *problem, size_t leading)
 /* Leave out what is worth least, until all are worth something. The leading rate stays: somebody
  * has to bear what is divided. */
 static void
-drop_garbage(struct problem *problem, size_t leading)
+drop_garbage(struct problem *problem)
 {
         size_t garbage;
 
-        while ((garbage = find_insignificant(problem, leading)) < problem->n) {
+        while ((garbage = find_insignificant(problem)) < problem->n) {
                 problem->used[garbage] = false;
                 problem->work += problem->n * problem->n * problem->n;
                 solve(problem);
@@ -361,7 +413,7 @@ jk_weights_learn(struct jk_weights *weights, const struct jk_cells *cells, size_
                 problem.variance = fmax(residual(&problem), pow(NOISE_MIN * mean, 2));
         }
         solve(&problem);
-        drop_garbage(&problem, leading);
+        drop_garbage(&problem);
 
         for (size_t i = 0; i < features->n_rates; i++)
                 explained += problem.value[i];

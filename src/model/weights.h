@@ -2,8 +2,9 @@
  *
  * What a rate costs: the additive part of what was learned, by which energy can be divided among
  * tasks. A zone's power is taken for idle power + Σ weight × rate with no weight below 0, fitted to
- * the cells. Where they do not tell two rates apart, a prior does: all is due to the leading one. A
- * rate that explains nothing (a column of garbage) or nothing more than others do is left out.
+ * the cells. Where they do not tell two rates apart, a prior does: all is due to the leading one,
+ * and of thread time and core time (features.h) each bears its part of JK_SHARED_WORTH. A rate that
+ * explains nothing (a column of garbage) or nothing more than others do is left out.
  */
 #pragma once
 
@@ -16,8 +17,9 @@ struct jk_weights {
         double error_w;            /* root mean square of what they leave unexplained, or NaN */
 };
 
-/* Before anything is known: all that is divided goes by the leading rate. */
-void jk_weights_init(struct jk_weights *weights, size_t leading);
+/* Before anything is known: all that is divided goes by the leading rate, and its core time. */
+void jk_weights_init(struct jk_weights *weights, const struct jk_features *features,
+                     size_t leading);
 
 /* Fit to column `zone` of the cells. package: the rates of other packages are left out; -1: none
  * is. Deterministic; allocates nothing. Returns about how many multiplications that took. */

@@ -176,7 +176,7 @@ cycles_lead_and_else_cpu_time(void **state)
 static void
 more_events_than_there_is_room_for_are_left_out(void **state)
 {
-        static const double weights[JK_RATES_MAX] = { [JK_RATES_MAX - 1] = 1 };
+        static const double weights[JK_RATES_MAX] = { [JK_RATES_COUNTED_MAX - 1] = 1 };
         struct fixture *f = *state;
 
         for (int i = 0; i < JK_EVENTS_MAX; i++)
@@ -192,12 +192,85 @@ more_events_than_there_is_room_for_are_left_out(void **state)
                 cpu->frequency_khz = cpu->voltage_uv = 1000000;
         }
         assert_int_equal(observe(f), JK_FEATURES_OTHER);
-        assert_int_equal(f->features.n_rates, JK_RATES_MAX);
-        assert_int_equal(f->features.n, JK_COORDINATES_MAX);
-        assert_near(f->features.values[JK_RATES_MAX - 1], 100 + JK_RATES_MAX - 5);
+        assert_int_equal(f->features.n_rates, JK_RATES_COUNTED_MAX);
+        assert_int_equal(f->features.n, JK_RATES_COUNTED_MAX + 7);
+        assert_near(f->features.values[JK_RATES_COUNTED_MAX - 1], 100 + JK_RATES_COUNTED_MAX - 5);
         assert_near(jk_features_weigh(&f->features, &f->sample, 0, weights),
-                    100 + JK_RATES_MAX - 5);
+                    100 + JK_RATES_COUNTED_MAX - 5);
         assert_int_equal(observe(f), JK_FEATURES_SAME);
+}
+
+/* ---- shared cores ---- */
+
+static void
+add_place(struct fixture *f, const char *name, int package)
+{
+        struct jk_event event = { .package = package };
+
+        strcpy(event.name, name);
+        assert_true(jk_event_add(&f->events, &event) >= 0);
+}
+
+/* A task that was half of its time on package 1, and a quarter beside a busy sibling. */
+static void
+add_task_on_two_packages(struct fixture *f)
+{
+        size_t task = add_task(f, 1000, 4000, 8000, 16);
+
+        jk_sample_task_events(&f->sample, task)[0] = 500;
+        jk_sample_task_events(&f->sample, task)[1] = 500;
+        jk_sample_task_events(&f->sample, task)[2] = 250;
+}
+
+static void
+core_time_stands_beside_thread_time_where_it_is_wanted(void **state)
+{
+        struct fixture *f = *state;
+
+        add_place(f, JK_EVENT_CPU_TIME, 0);
+        add_place(f, JK_EVENT_CPU_TIME, 1);
+        add_place(f, JK_EVENT_SHARED_TIME, -1);
+        begin(f, ALL_COUNTERS, 1);
+        add_task_on_two_packages(f);
+        observe(f);
+        assert_int_equal(f->features.n_rates, 12); /* four fields: in all, and on each package */
+
+        f->features = (struct jk_features){ .wants_cores = true };
+        observe(f);
+        assert_int_equal(f->features.n_rates, 12 + 2 * 3);
+        for (int package = -1; package < 2; package++) {
+                size_t cpu = jk_features_find(&f->features, JK_TASK_CPU, package);
+                size_t cycles = jk_features_leading(&f->features, package);
+                size_t misses = jk_features_find(&f->features, JK_TASK_LLC_MISSES, package);
+                size_t cpu_cores = jk_features_cores(&f->features, cpu);
+                size_t cycles_cores = jk_features_cores(&f->features, cycles);
+                double part = package < 0 ? 1 : 0.5;
+
+                assert_true(cpu < 12 && cycles < 12 && cpu_cores >= 12 && cycles_cores >= 12);
+                assert_near(f->features.values[cpu], part * 1000);
+                assert_near(f->features.values[cpu_cores], part * 875);
+                assert_near(f->features.values[cycles_cores], part * 3500);
+                assert_int_equal(jk_features_cores(&f->features, misses), f->features.n_rates);
+                assert_int_equal(jk_features_cores(&f->features, cpu_cores), f->features.n_rates);
+                for (int other = -1; other < 2; other++)
+                        assert_true(jk_features_suit(&f->features, cpu_cores, other) ==
+                                    (other == package));
+        }
+}
+
+static void
+core_time_has_room_beside_four_packages(void **state)
+{
+        struct fixture *f = *state;
+
+        for (int package = 0; package < 4; package++)
+                add_place(f, JK_EVENT_CPU_TIME, package);
+        add_place(f, JK_EVENT_SHARED_TIME, -1);
+        f->features.wants_cores = true;
+        begin(f, ALL_COUNTERS, 1);
+        add_task(f, 1000, 4000, 8000, 16);
+        observe(f);
+        assert_int_equal(f->features.n_rates, 20 + 10);
 }
 
 /* ---- coordinates ---- */
@@ -529,6 +602,8 @@ main(void)
                 CASE(weights_of_tasks_add_up_to_that_of_the_rates),
                 CASE(cycles_lead_and_else_cpu_time),
                 CASE(more_events_than_there_is_room_for_are_left_out),
+                CASE(core_time_stands_beside_thread_time_where_it_is_wanted),
+                CASE(core_time_has_room_beside_four_packages),
                 CASE(a_ratio_of_nothing_stays_what_it_was),
                 CASE(ratios_need_both_of_their_parts),
                 CASE(rates_go_with_the_square_of_the_voltage),

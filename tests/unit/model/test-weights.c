@@ -50,7 +50,7 @@ begin(struct fixture *f, size_t n_rates, size_t capacity, uint64_t seed)
                 f->features.rates[i].package = -1;
                 f->features.importance[i] = 1;
         }
-        jk_weights_init(&f->weights, 0);
+        jk_weights_init(&f->weights, &f->features, 0);
 }
 
 static void
@@ -353,7 +353,7 @@ the_same_cells_teach_the_same(void **state)
         learn(f, 0, -1);
         first = f->weights;
         memset(f->weights.rate, 0x7f, sizeof f->weights.rate);
-        jk_weights_init(&f->weights, 2); /* what was known before does not matter */
+        jk_weights_init(&f->weights, &f->features, 2); /* what was known before does not matter */
         learn(f, 0, -1);
         assert_memory_equal(first.rate, f->weights.rate, 3 * sizeof first.rate[0]);
         assert_memory_equal(&first.error_w, &f->weights.error_w, sizeof first.error_w);
@@ -536,6 +536,30 @@ what_is_found_is_the_best_there_is(void **state)
         assert_true(complete > 150);
 }
 
+/* While no core was shared, thread time and core time are one column, and the little that they
+ * differ by later tells nothing. */
+static void
+thread_time_and_core_time_keep_the_ratio_that_is_assumed(void **state)
+{
+        struct fixture *f = *state;
+
+        for (int shared = 0; shared < 2; shared++) {
+                begin(f, 2, CELLS, 3);
+                f->features.seen_fields = JK_TASK_CPU;
+                f->features.rates[0].field = f->features.rates[1].field = JK_TASK_CPU;
+                f->features.rates[1].of_cores = true;
+                for (int i = 0; i < CELLS; i++) {
+                        double thread = random_unit(&f->random);
+                        double x[2] = { thread, thread * (1 - 0.001 * shared * (i % 2)) };
+
+                        put(f, x, 20 + 10 * thread + 0.5 * random_normal(&f->random), 1);
+                }
+                learn(f, 0, -1);
+                assert_near(f->weights.rate[0] + f->weights.rate[1], 10, 0.03);
+                assert_near(f->weights.rate[1], 4 * f->weights.rate[0], shared ? 0.5 : 1e-6);
+        }
+}
+
 int
 main(void)
 {
@@ -552,6 +576,7 @@ main(void)
                 CASE(rates_of_other_packages_are_left_out),
                 CASE(power_that_falls_with_load_teaches_nothing),
                 CASE(zones_without_power_or_ticks_teach_nothing),
+                CASE(thread_time_and_core_time_keep_the_ratio_that_is_assumed),
                 CASE(the_same_cells_teach_the_same),
                 CASE(what_is_found_is_the_best_there_is),
         };
