@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LARGE 256 /* elements */
+#define LARGE_BYTES ((size_t)64 << 10)
 
 int
 jk_array_reserve(void **items, size_t *capacity, size_t wanted, size_t size)
@@ -20,7 +20,7 @@ jk_array_reserve(void **items, size_t *capacity, size_t wanted, size_t size)
                 return 0;
 
         while (grown < wanted)
-                grown += grown < LARGE ? grown / 2 + 8 : grown / 8;
+                grown += grown < LARGE_BYTES / size ? grown / 2 + 8 : grown / 8 + 1;
         if (grown > SIZE_MAX / size)
                 return -ENOMEM;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Growable arrays. An array is three fields of a struct: a pointer, a count, a capacity. It grows
- * by half, from some hundreds of elements on by an eighth, since new room is zeroed and so takes
+ * by half, from 64 kB on by an eighth, since new room is zeroed and so takes
  * memory whether it is used or not. It never shrinks: what the tick needs is allocated once and
  * then kept.
  */
