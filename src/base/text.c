@@ -76,6 +76,13 @@ jk_text_string(struct jk_text *text, const char *string)
 }
 
 void
+jk_text_repeat(struct jk_text *text, size_t start, size_t length)
+{
+        if (reserve(text, length)) /* or the text would move while it is read */
+                jk_text_bytes(text, text->data + start, length);
+}
+
+void
 jk_text_char(struct jk_text *text, char c)
 {
         if (!reserve(text, 1))

@@ -22,6 +22,8 @@ void jk_text_clear(struct jk_text *text); /* empty it, keep the memory */
 
 void jk_text_bytes(struct jk_text *text, const char *bytes, size_t length);
 void jk_text_string(struct jk_text *text, const char *string);
+/* Again what stands in it already, from `start` on. */
+void jk_text_repeat(struct jk_text *text, size_t start, size_t length);
 void jk_text_char(struct jk_text *text, char c);
 void jk_text_u64(struct jk_text *text, uint64_t value);
 void jk_text_i64(struct jk_text *text, int64_t value);

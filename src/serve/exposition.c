@@ -5,7 +5,9 @@
  * in the end mark; samples are the same.
  */
 #include <math.h>
+#include <string.h>
 
+#include "base/array.h"
 #include "serve/accept.h"
 #include "serve/escape.h"
 #include "serve/json.h"
@@ -26,6 +28,13 @@ void
 jk_labels_clear(struct jk_exposition *out)
 {
         jk_text_clear(out->labels);
+        out->place = (struct jk_labels_place){ 0 };
+}
+
+void
+jk_labels_again(struct jk_exposition *out, struct jk_labels_place place)
+{
+        out->place = place;
 }
 
 static void
@@ -99,22 +108,39 @@ write_head(struct jk_exposition *out)
                 jk_text_printf(out->text, "# UNIT %s %s\n", metric->name, metric->unit);
 }
 
+/* The labels, which from then on are copied from here. */
+static void
+write_labels(struct jk_exposition *out)
+{
+        struct jk_text *text = out->text;
+        size_t start = text->length;
+
+        if (out->place.length > 0)
+                jk_text_repeat(text, out->place.start, out->place.length);
+        else
+                jk_text_bytes(text, out->labels->data, out->labels->length);
+        if (text->length <= UINT32_MAX)
+                out->place = (struct jk_labels_place){ (uint32_t)start,
+                                                       (uint32_t)(text->length - start) };
+}
+
 /* Everything before the value; `more` are labels behind those that were built. */
 static void
 begin_sample(struct jk_exposition *out, const char *suffix, const char *more, size_t more_length)
 {
         struct jk_text *text = out->text;
+        bool has_labels = out->place.length > 0 || out->labels->length > 0;
 
         if (!out->headed)
                 write_head(out);
 
         jk_text_string(text, out->metric->name);
         jk_text_string(text, suffix);
-        if (out->labels->length + more_length > 0) {
+        if (has_labels || more_length > 0) {
                 jk_text_char(text, '{');
-                if (out->labels->length > 0)
-                        jk_text_bytes(text, out->labels->data, out->labels->length);
-                if (out->labels->length > 0 && more_length > 0)
+                if (has_labels)
+                        write_labels(out);
+                if (has_labels && more_length > 0)
                         jk_text_char(text, ',');
                 jk_text_bytes(text, more, more_length);
                 jk_text_char(text, '}');
@@ -201,12 +227,20 @@ jk_sample_summary(struct jk_exposition *out, uint64_t count, int64_t sum_ns)
 static int
 prepare_accounts(const struct jk_request *request)
 {
-        int r = jk_rank_shown(&request->scratch->processes, request->snapshot, JK_DIMENSION_TASK,
+        struct jk_serve_scratch *scratch = request->scratch;
+        int r = jk_rank_shown(&scratch->processes, request->snapshot, JK_DIMENSION_TASK,
                               request->metrics_processes);
 
-        return r < 0 ? r
-                     : jk_rank_shown(&request->scratch->cgroups, request->snapshot,
-                                     JK_DIMENSION_CGROUP, request->metrics_cgroups);
+        if (r == 0)
+                r = jk_rank_shown(&scratch->cgroups, request->snapshot, JK_DIMENSION_CGROUP,
+                                  request->metrics_cgroups);
+        if (r == 0)
+                r = jk_array_grow(&scratch->process_labels, &scratch->process_labels_capacity,
+                                  scratch->processes.n);
+        if (r == 0 && scratch->processes.n > 0)
+                memset(scratch->process_labels, 0,
+                       scratch->processes.n * sizeof *scratch->process_labels);
+        return r;
 }
 
 /* The zone gauges differ in nothing but the number they show. */

@@ -125,17 +125,24 @@ label_process(struct jk_exposition *out, const struct jk_entry *entry)
         jk_label(out, "cgroup", jk_snapshot_string(out->snapshot, entry->cgroup));
 }
 
+/* Every family has the same labels, which are most of the text: they are made once, and copied from
+ * where they stand. */
 static void
 each_process(struct jk_exposition *out, emit_account *emit)
 {
         const struct jk_rank *rank = &out->request->scratch->processes;
+        struct jk_labels_place *places = out->request->scratch->process_labels;
 
         for (size_t i = 0; i < rank->n; i++) {
                 const struct jk_entry *entry =
                         &out->snapshot->entries[JK_DIMENSION_TASK][rank->items[i].index];
 
-                label_process(out, entry);
+                if (places[i].length > 0)
+                        jk_labels_again(out, places[i]);
+                else
+                        label_process(out, entry);
                 emit(out, entry);
+                places[i] = out->place;
         }
 }
 

@@ -44,6 +44,7 @@ struct jk_exposition {
         const struct jk_metric *metric; /* whose samples are being emitted */
         bool headed;                    /* its HELP and TYPE are written */
         struct jk_text *labels;         /* of the sample being built */
+        struct jk_labels_place place;   /* where the text has them already */
 
         /* For every zone and mode the labels zone="…",mode="…", rendered once per scrape. */
         struct jk_text *fragments;
@@ -56,6 +57,9 @@ struct jk_exposition {
 void jk_labels_clear(struct jk_exposition *out);
 void jk_label(struct jk_exposition *out, const char *name, const char *value);
 void jk_label_u64(struct jk_exposition *out, const char *name, uint64_t value);
+
+/* Or take those that were written at `place`, which is what out->place was then. */
+void jk_labels_again(struct jk_exposition *out, struct jk_labels_place place);
 
 /* Write one sample with these labels. NaN is written as such; leave out what was not seen. */
 void jk_sample_u64(struct jk_exposition *out, uint64_t value);

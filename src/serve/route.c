@@ -4,6 +4,7 @@
  */
 #include "serve/route.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/array.h"
@@ -92,6 +93,7 @@ jk_serve_scratch_free(struct jk_serve_scratch *scratch)
 {
         jk_rank_free(&scratch->processes);
         jk_rank_free(&scratch->cgroups);
+        free(scratch->process_labels);
         jk_map_free(&scratch->shown_cgroups);
         jk_text_free(&scratch->labels);
         jk_text_free(&scratch->fragments);

@@ -28,9 +28,16 @@ struct jk_serve_stats {
         uint64_t connections;     /* open now */
 };
 
+/* Labels in a text of metrics. Length 0: they are not in it yet. */
+struct jk_labels_place {
+        uint32_t start, length;
+};
+
 /* Memory that renderers use and keep from request to request. */
 struct jk_serve_scratch {
         struct jk_rank processes, cgroups;
+        struct jk_labels_place *process_labels; /* by rank, of the text that is being written */
+        size_t process_labels_capacity;
         struct jk_map shown_cgroups; /* by a hash of their labels */
         struct jk_text labels, fragments;
 };

@@ -274,6 +274,23 @@ a_pipe_that_nobody_reads_holds_nobody_who_logs(void **state)
         close(fds[1]);
 }
 
+/* It moves while it grows, and what is repeated with it. */
+static void
+a_text_repeats_what_stands_in_it(void **state)
+{
+        struct jk_text text = { 0 };
+
+        (void)state;
+        jk_text_string(&text, "0123456789");
+        for (size_t n = 10; n < 1 << 16; n *= 2)
+                jk_text_repeat(&text, 0, n);
+        for (size_t i = 0; i < text.length; i++)
+                assert_int_equal(text.data[i], '0' + i % 10);
+        jk_text_repeat(&text, 3, 4);
+        assert_string_equal(text.data + text.length - 4, "3456");
+        jk_text_free(&text);
+}
+
 /* ---- arrays ---- */
 
 /* New room is zeroed, so all of it is resident. */
@@ -306,6 +323,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(wraps_are_recovered),
         cmocka_unit_test(slow_integration_loses_nothing),
         cmocka_unit_test(map_equals_array),
+        cmocka_unit_test(a_text_repeats_what_stands_in_it),
         cmocka_unit_test(a_large_array_has_little_room_that_is_not_used),
         cmocka_unit_test(text_is_made_safe),
         cmocka_unit_test(numbers_are_numbers),

@@ -326,6 +326,40 @@ what_has_no_enclave_has_no_series_for_it(void **state)
         assert_int_equal(value_of(r, "joulekeeper_zone_filtered{zone=\"package-0\"}"), 0);
 }
 
+/* Labels are made with the first sample that has them, which is of another family where there are
+ * no zones, or where what was not seen has none. */
+static void
+every_family_has_the_labels_of_its_process(void **state)
+{
+        static const char *const families[] = { "watts", "cpu_seconds_total" };
+        struct renderer *r = *state;
+
+        r->processes = -1;
+        for (size_t n_zones = 0; n_zones < 3; n_zones++) {
+                struct jk_snapshot *s = fake_machine(&r->shelf, n_zones, 3000);
+                const struct jk_entry *tasks = s->entries[JK_DIMENSION_TASK];
+
+                for (size_t i = 0; i < s->n_entries[JK_DIMENSION_TASK]; i += 3)
+                        s->entries[JK_DIMENSION_TASK][i].watts = NAN;
+                jk_shelf_publish(&r->shelf, s);
+                metrics(r, NULL);
+                for (size_t i = 1; i < s->n_entries[JK_DIMENSION_TASK]; i += i < 9 ? 1 : 499)
+                        for (size_t f = i % 3 == 0; f < JK_COUNT(families); f++) {
+                                char line[256];
+
+                                snprintf(line, sizeof line,
+                                         "joulekeeper_process_%s{pid=\"%d\",start_ns=\"%llu\","
+                                         "comm=\"%s\",cgroup=\"%s\"} ",
+                                         families[f], tasks[i].pid,
+                                         (unsigned long long)tasks[i].start_ns,
+                                         jk_snapshot_string(s, tasks[i].name),
+                                         jk_snapshot_string(s, tasks[i].cgroup));
+                                if (count_of(r->body.data, line) != 1)
+                                        fail_msg("with %zu zones: %s", n_zones, line);
+                        }
+        }
+}
+
 /* ---- laws ---- */
 
 static int64_t
@@ -546,6 +580,7 @@ static const struct CMUnitTest tests[] = {
         renderer_test(shown_accounts_and_what_ended_make_up_the_zone),
         renderer_test(a_cgroup_that_vanishes_raises_no_other_cgroup),
         renderer_test(processes_are_bounded_and_who_was_shown_is_shown_when_it_ends),
+        renderer_test(every_family_has_the_labels_of_its_process),
         renderer_test(a_storm_of_ended_processes_stays_bounded),
         renderer_test(cgroups_are_bounded_by_their_own_energy),
         cmocka_unit_test(the_documentation_is_what_the_table_says),
