@@ -19,6 +19,7 @@ enum {
         JK_HWPC_DOCUMENT_MAX = 1 << 20, /* bytes; one of 1,024 CPUs has a fifth of it */
         JK_HWPC_CSV_LINE_MAX = 1 << 16, /* the sensor writes 1,024 at most */
         JK_HWPC_TICK_MAX = 1 << 16,     /* reports of one time in a set of CSV files */
+        JK_HWPC_AHEAD_MAX_S = 5 * 60,   /* of this machine's clock, over TCP */
 };
 
 struct jk_hwpc_reader;
@@ -38,8 +39,9 @@ int jk_hwpc_json_open(const char *path, struct jk_hwpc_names *names,
 
 /* Wait for sensors to connect to a socket that listens, and take documents from all of them at
  * once, in the order they come, from 64 at a time; the others wait until one hangs up. What is
- * refused is that document. The end is when stop_fd (a signalfd, an eventfd) can be read. The
- * socket becomes the reader's, also where this fails. */
+ * refused is that document, also one whose time is more than JK_HWPC_AHEAD_MAX_S ahead. The end is
+ * when stop_fd (a signalfd, an eventfd) can be read. The socket becomes the reader's, also where
+ * this fails. */
 int jk_hwpc_tcp_open(int listen_fd, int stop_fd, struct jk_hwpc_names *names,
                      struct jk_hwpc_reader **ret_reader, struct jk_error *err);
 

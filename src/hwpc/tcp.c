@@ -2,7 +2,8 @@
  *
  * HWPC reports as sensors send them: JSON documents, one a line, over TCP, where the sensor is the
  * client and nothing is answered. A client that sends slowly, or half a document, or too large a
- * one, keeps none of the others waiting.
+ * one, keeps none of the others waiting. One whose clock is far ahead is refused, as what is of an
+ * earlier time than what was taken comes too late: nobody can move the time of all the others.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -14,9 +15,15 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "base/clock.h"
 #include "hwpc/reader-internal.h"
 
-enum { CLIENTS_MAX = 64, CHUNK = 1 << 16, OUT_OF_FILES_MS = 100 };
+enum {
+        CLIENTS_MAX = 64,
+        CHUNK = 1 << 16,
+        OUT_OF_FILES_MS = 100,
+        AHEAD_MAX_MS = JK_HWPC_AHEAD_MAX_S * 1000,
+};
 
 struct client {
         int fd;
@@ -118,6 +125,21 @@ refuse(const struct client *client, struct jk_error *err, const char *what)
 }
 
 static int
+check_clock(const struct client *client, const struct jk_hwpc_report *report, struct jk_error *err)
+{
+        int64_t ahead_ms = report->timestamp_ms - jk_now().realtime_ns / JK_NS_PER_MS;
+
+        if (ahead_ms <= AHEAD_MAX_MS)
+                return 0;
+        return jk_fail(
+                err, EBADMSG,
+                "%s: document %llu: its time is %lld s ahead of this machine's clock, and %d "
+                "at most are taken; set the clock of the sensor's machine, or of this one",
+                client->name, (unsigned long long)client->documents, (long long)(ahead_ms / 1000),
+                JK_HWPC_AHEAD_MAX_S);
+}
+
+static int
 parse(struct reader *reader, struct client *client, const char *document, size_t length,
       struct jk_hwpc_report *report, struct jk_error *err)
 {
@@ -128,6 +150,8 @@ parse(struct reader *reader, struct client *client, const char *document, size_t
         if (r < 0)
                 jk_error_prefix(err, "%s: document %llu: ", client->name,
                                 (unsigned long long)client->documents);
+        else
+                r = check_clock(client, report, err);
         return r < 0 ? r : 1;
 }
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -150,6 +151,28 @@ def one_wrong_clock_does_not_stop_the_others():
         live.grows_to(SECONDS - 6)
         assert live.stop()[0] == 0
         assert recorded(live.output) == SECONDS
+
+
+def far_ahead(seconds):
+    """Reports of as many times, from a day ahead on."""
+    start = int(time.time() + 86400) * 1000
+    for second in range(seconds):
+        document = report("s", 0, "/a", core={"0": {"0": {"UOPS": 1, "time_enabled": 1, "time_running": 1}}})
+        yield json.dumps({**document, "timestamp": start + 1000 * second}).encode() + b"\n"
+
+
+@case
+def nobody_moves_the_recording_into_the_future():
+    with scratch_directory() as folder, Import(Path(folder, "live.jkr")) as live:
+        text = lines()
+        live.send(*far_ahead(50))
+        wait_until(lambda: live.errors, "a complaint")
+        live.send(text)
+        live.grows_to(SECONDS - 5)
+        status, errors = live.stop()
+        assert status == 0 and "127.0.0.1 port" in errors and "s ahead of this machine's clock" in errors, errors
+        assert "50 were left out in all" in errors, errors
+        assert books(live.output) == books(imported(folder, text))
 
 
 @case
