@@ -12,12 +12,21 @@
 #include "workload/cgroup.h"
 
 struct jk_collector;
+struct jk_counted; /* activity/events/events.h */
+
+/* Events that are counted at once: as many as one CPU has counters for, and cheap to read. */
+#define JK_COUNTERS_MAX 8
 
 struct jk_activity_env {
         const struct jk_root *proc_root; /* proc/ lies below it */
         const struct jk_root *sys_root;  /* sys/ lies below it */
         struct jk_cgroups *cgroups;      /* which hierarchy to report ids of; learns of new ones */
         bool counters;                   /* use hardware counters if there are any */
+
+        /* What to count instead of cycles, instructions and cache misses; JK_COUNTERS_MAX at most.
+         * Only `bpf` counts. */
+        const struct jk_counted *events;
+        size_t n_events;
 };
 
 struct jk_collector_ops {

@@ -160,8 +160,9 @@ take_records(struct jk_collector *collector, const unsigned char *data, size_t l
 {
         size_t at = 0;
 
-        for (; length - at >= sizeof(struct jk_thread_record);
-             at += sizeof(struct jk_thread_record)) {
+        size_t size = JK_SIZE_WITH(struct jk_thread_record, collector->n_counted);
+
+        for (; length - at >= size; at += size) {
                 int r = jk_threads_seen(&collector->threads,
                                         (const struct jk_thread_record *)(data + at));
                 if (r < 0)
@@ -191,7 +192,8 @@ read_iterator(struct jk_collector *collector, int fd, bool all, struct jk_error 
                         return jk_fail(err, (int)taken, "bpf: out of memory for %zu threads",
                                        collector->threads.n_threads);
                 if (!all)
-                        collector->ran += (size_t)taken / sizeof(struct jk_thread_record);
+                        collector->ran += (size_t)taken / JK_SIZE_WITH(struct jk_thread_record,
+                                                                       collector->n_counted);
                 kept += (size_t)(n - taken);
                 memmove(collector->buffer, collector->buffer + taken, kept);
 
@@ -327,7 +329,7 @@ describe_sample(const struct jk_collector *collector, struct jk_sample *sample)
         sample->task_fields |= JK_TASK_CPU | JK_TASK_FAULTS | JK_TASK_RESIDENT | JK_TASK_THREADS;
         if (features & JK_KERNEL_IO)
                 sample->task_fields |= JK_TASK_IO;
-        sample->task_fields |= jk_counters_fields(collector->counters);
+        sample->task_fields |= collector->fields;
         sample->lost_events = collector->lost;
 }
 
@@ -347,8 +349,8 @@ collect_locked(struct jk_collector *collector, struct jk_sample *sample, struct 
         if (r < 0)
                 return r;
 
-        if (collector->topology.events.count > 0)
-                sample->events = &collector->topology.events;
+        if (collector->events.count > 0)
+                sample->events = &collector->events;
         r = jk_threads_flush(&collector->threads, sample);
         if (r < 0 || collector->failure < 0) {
                 collector->failure = 0;
@@ -396,6 +398,7 @@ close_collector(struct jk_collector *collector)
         jk_counters_close(collector->counters);
         jk_activity__destroy(collector->programs);
         jk_threads_free(&collector->threads);
+        free(collector->counted);
         free(collector->changes);
         jk_text_free(&collector->paths);
         free(collector->buffer);
@@ -413,16 +416,87 @@ static void
 write_description(struct jk_collector *collector)
 {
         const struct jk_activity *programs = collector->programs;
-        uint32_t fields = jk_counters_fields(collector->counters);
+        size_t length;
 
         snprintf(collector->description, sizeof collector->description,
-                 "BPF task %s, exit tracepoint%s%s%s%s%s%s",
+                 "BPF task %s, exit tracepoint%s%s",
                  bpf_program__fd(programs->progs.jk_walk) >= 0 ? "walk" : "iterator",
                  programs->links.jk_free ? "" : " (CPU time after it not seen)",
-                 programs->links.jk_cgroup_mkdir ? ", cgroup tracepoints" : "", fields ? ";" : "",
-                 fields & JK_TASK_CYCLES ? " cycles" : "",
-                 fields & JK_TASK_INSTRUCTIONS ? " instructions" : "",
-                 fields & JK_TASK_LLC_MISSES ? " cache-misses" : "");
+                 programs->links.jk_cgroup_mkdir ? ", cgroup tracepoints" : "");
+        for (size_t i = 0; i < collector->n_counted; i++) {
+                length = strlen(collector->description);
+                snprintf(collector->description + length, sizeof collector->description - length,
+                         "%s %s", i == 0 ? ";" : "", collector->counted[i].name);
+        }
+}
+
+static size_t
+offset_of_field(enum jk_task_field field)
+{
+        switch (field) {
+        case JK_TASK_CYCLES:
+                return offsetof(struct jk_task_record, cycles);
+        case JK_TASK_INSTRUCTIONS:
+                return offsetof(struct jk_task_record, instructions);
+        default:
+                return offsetof(struct jk_task_record, llc_misses);
+        }
+}
+
+/* Where each is told: in the record, or among the sample's events. */
+static int
+place_counters(struct jk_collector *collector)
+{
+        struct jk_threads *threads = &collector->threads;
+
+        for (size_t i = 0; i < collector->n_counted; i++) {
+                const struct jk_counted *counted = &collector->counted[i];
+                struct jk_event event = { .package = -1 };
+                int column;
+
+                collector->fields |= (uint32_t)counted->field;
+                if (counted->field) {
+                        threads->counters[i].at = offset_of_field(counted->field);
+                        continue;
+                }
+                memcpy(event.name, counted->name, sizeof event.name);
+                threads->counters[i].is_event = true;
+                column = jk_event_add(&collector->events, &event);
+                if (column < 0)
+                        return column;
+                threads->counters[i].at = (size_t)column;
+        }
+        threads->n_counters = collector->n_counted;
+        return 0;
+}
+
+static int
+choose_counters(struct jk_collector *collector, const struct jk_activity_env *env, bool software)
+{
+        if (!env->counters)
+                return 0;
+        collector->counted = calloc(JK_COUNTERS_MAX, sizeof *collector->counted);
+        if (!collector->counted)
+                return -ENOMEM;
+        collector->n_counted = jk_counters_choose(env, software, collector->counted);
+        return 0;
+}
+
+static int
+open_counters(struct jk_collector *collector, struct jk_error *err)
+{
+        int r;
+
+        if (!collector->programs->links.jk_switch)
+                collector->n_counted = 0; /* that program does not load here */
+        if (collector->n_counted == 0)
+                return 0;
+
+        r = place_counters(collector);
+        if (r < 0)
+                return jk_fail(err, r, "bpf: too many events for a sample");
+        return jk_counters_open(collector->programs, collector->counted, collector->n_counted,
+                                &collector->counters, err);
 }
 
 int
@@ -430,7 +504,6 @@ jk_bpf_open(const struct jk_activity_env *env, const struct jk_bpf_options *opti
             struct jk_collector **ret_collector, struct jk_error *err)
 {
         bool software = options && options->software_counters;
-        bool use_counters = env->counters && jk_counters_exist(software);
         __attribute__((cleanup(cleanup_collector))) struct jk_collector *collector = NULL;
         int r;
 
@@ -440,28 +513,27 @@ jk_bpf_open(const struct jk_activity_env *env, const struct jk_bpf_options *opti
         pthread_mutex_init(&collector->lock, NULL);
         if (env->sys_root)
                 jk_topology_read(&collector->topology, env->sys_root);
+        collector->events = collector->topology.events;
         jk_threads_init(&collector->threads, getpid(), &collector->topology);
         collector->cgroups = env->cgroups;
         collector->first = true;
         collector->epoll_fd = -1;
         collector->stop_fd = eventfd(0, EFD_CLOEXEC);
         collector->buffer = malloc(BUFFER_BYTES);
-        if (collector->stop_fd < 0 || !collector->buffer)
+        if (collector->stop_fd < 0 || !collector->buffer ||
+            choose_counters(collector, env, software) < 0)
                 return jk_fail(err, ENOMEM, "bpf: out of memory");
 
-        r = jk_bpf_load(env, options, use_counters, &collector->programs, err);
+        r = jk_bpf_load(env, options, collector->n_counted, &collector->programs, err);
         if (r < 0)
                 return r;
         r = jk_ring_open(bpf_map__fd(collector->programs->maps.events),
                          sizeof(struct jk_cgroup_path_event), &collector->ring, err);
         if (r < 0)
                 return r;
-        collector->threads.counted = collector->programs->links.jk_switch;
-        if (collector->threads.counted) {
-                r = jk_counters_open(collector->programs, software, &collector->counters, err);
-                if (r < 0)
-                        return r;
-        }
+        r = open_counters(collector, err);
+        if (r < 0)
+                return r;
 
         write_description(collector);
         *ret_collector = jk_steal(collector);

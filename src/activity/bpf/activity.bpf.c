@@ -26,9 +26,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* ---- set by user space ---- */
 
-const volatile bool use_v1 = false; /* report the cgroup of the cpuacct hierarchy, not v2 */
-const volatile int hierarchy = 0;   /* its id: whose cgroups' coming and going to report */
-const volatile bool use_counters = false;
+const volatile bool use_v1 = false;  /* report the cgroup of the cpuacct hierarchy, not v2 */
+const volatile int hierarchy = 0;    /* its id: whose cgroups' coming and going to report */
+const volatile __u32 n_counters = 0; /* JK_COUNTERS_MAX at most */
 const volatile __u32 wake_bytes = 0; /* so many unread bytes of events wake up user space */
 const volatile __u32 walk_max = 0;   /* threads that a walk may tell */
 
@@ -127,7 +127,7 @@ fill_record(struct jk_thread_record *record, struct task_struct *task)
                 record->state |= JK_THREAD_RESIDENT;
         }
         bpf_probe_read_kernel(record->comm, sizeof record->comm, leader->comm);
-        read_counters(leader, record->counters);
+        read_counters(leader, true, record->counters);
 }
 
 /* ---- events ---- */
@@ -146,21 +146,13 @@ wakeup(void)
                                                                            : BPF_RB_NO_WAKEUP;
 }
 
-/* An event whose last member is the counters, with or without them; zeroed, as the verifier sees
- * which of the two it is. */
+/* An event whose last member is the counters, as many as there are; zeroed. The verifier knows
+ * their number, and so the size. */
 #define RESERVE_EVENT(event)                                                                       \
         ({                                                                                         \
-                if (use_counters) {                                                                \
-                        (event) = bpf_ringbuf_reserve(&events, sizeof *(event), 0);                \
-                        if (event)                                                                 \
-                                __builtin_memset((event), 0, sizeof *(event));                     \
-                } else {                                                                           \
-                        (event) = bpf_ringbuf_reserve(                                             \
-                                &events, sizeof *(event)-JK_COUNTERS * sizeof(__u64), 0);          \
-                        if (event)                                                                 \
-                                __builtin_memset((event), 0,                                       \
-                                                 sizeof *(event)-JK_COUNTERS * sizeof(__u64));     \
-                }                                                                                  \
+                (event) = bpf_ringbuf_reserve(&events, JK_SIZE_WITH(*(event), n_counters), 0);     \
+                if (event)                                                                         \
+                        __builtin_memset((event), 0, JK_SIZE_WITH(*(event), 0));                   \
                 (event);                                                                           \
         })
 
@@ -233,7 +225,7 @@ jk_iterate(struct bpf_iter__task *ctx)
 
         __builtin_memset(&record, 0, sizeof record);
         fill_record(&record, task);
-        bpf_seq_write(ctx->meta->seq, &record, sizeof record);
+        bpf_seq_write(ctx->meta->seq, &record, JK_SIZE_WITH(record, n_counters));
         return 0;
 }
 
@@ -301,8 +293,7 @@ BPF_PROG(jk_free, struct task_struct *task)
         event->id.address = (__u64)task;
         event->id.start_ns = task->start_boottime;
         event->cpu_ns = task->se.sum_exec_runtime;
-        if (task->pid == task->tgid)
-                read_counters(task, event->counters);
+        read_counters(task, task->pid == task->tgid, event->counters);
         bpf_ringbuf_submit(event, wakeup());
         return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "activity/activity.h"
 #include "activity/bpf/threads.h"
+#include "activity/events/events.h"
 #include "base/text.h"
 
 struct jk_activity; /* the skeleton */
@@ -35,7 +36,12 @@ struct jk_collector {
         struct jk_counters *counters; /* NULL without */
         struct jk_cgroups *cgroups;   /* borrowed */
         struct jk_topology topology;
-        char description[160];
+        char description[512];
+
+        size_t n_counted;
+        struct jk_counted *counted;   /* [n_counted] */
+        uint32_t fields;              /* of them: enum jk_task_field */
+        struct jk_event_table events; /* of the topology, and those counted that have no field */
 
         /* The thread that empties the ring when it fills up between two ticks shares these. */
         pthread_mutex_t lock;
@@ -64,7 +70,7 @@ int jk_bpf_open(const struct jk_activity_env *env, const struct jk_bpf_options *
 
 /* Load and attach the programs (load.c). */
 int jk_bpf_load(const struct jk_activity_env *env, const struct jk_bpf_options *options,
-                bool use_counters, struct jk_activity **ret_programs, struct jk_error *err);
+                size_t n_counters, struct jk_activity **ret_programs, struct jk_error *err);
 
 /* ---- run-time statistics: for make bench and doctor (stats.c) ---- */
 
@@ -81,18 +87,19 @@ int jk_bpf_stats_enable(void);
 size_t jk_bpf_stats(const struct jk_collector *collector, struct jk_bpf_program_stats *ret_stats,
                     size_t n);
 
-/* ---- hardware counters (counters.c) ---- */
+/* ---- counters (counters.c) ---- */
 
-/* Whether this machine has any (or software ones are to stand in). */
-bool jk_counters_exist(bool software);
+/* Which events to count: those of the environment, or the usual three, less those that no CPU
+ * counts; of the former a message tells why. software: let software clocks stand in for the usual
+ * ones. */
+size_t jk_counters_choose(const struct jk_activity_env *env, bool software,
+                          struct jk_counted ret_events[static JK_COUNTERS_MAX]);
 
-/* Open them on every CPU, for the loaded programs. */
-int jk_counters_open(struct jk_activity *programs, bool software, struct jk_counters **ret_counters,
-                     struct jk_error *err);
+/* Open them on every CPU, for the loaded programs. events: borrowed. */
+int jk_counters_open(struct jk_activity *programs, const struct jk_counted *events, size_t n,
+                     struct jk_counters **ret_counters, struct jk_error *err);
 void jk_counters_close(struct jk_counters *counters);
 
 /* Before an iteration: follow CPUs that come and go, and let each CPU give what it counted to the
  * task that runs there. */
 void jk_counters_flush(struct jk_counters *counters);
-
-uint32_t jk_counters_fields(const struct jk_counters *counters); /* enum jk_task_field */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
  *
- * Hardware counters per process: each CPU's are read at every context switch, and what they counted
- * goes to the process that ran. Loaded only where there are any, as this is the hot path.
+ * Counters per process: each CPU's are read at every context switch, and what they counted goes to
+ * the process that ran. Loaded only where there are any, as this is the hot path. How many there
+ * are is constant to the verifier, which drops the rest of each loop.
  */
 #pragma once
 
 /* The running totals of a process, in the storage of its leader. */
 struct process_counters {
-        __u64 values[JK_COUNTERS];
+        __u64 values[JK_COUNTERS_MAX];
 };
 
 struct {
@@ -17,34 +18,33 @@ struct {
         __type(value, struct process_counters);
 } counted SEC(".maps");
 
-/* The counters of each CPU: user space opens them. */
-#define COUNTER_MAP(name)                                                                          \
-        struct {                                                                                   \
-                __uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);                                       \
-                __uint(key_size, sizeof(__u32));                                                   \
-                __uint(value_size, sizeof(__u32));                                                 \
-        } name SEC(".maps")
+/* The counters of each CPU, one CPU's in a row: user space opens them, and sets the size. */
+struct {
+        __uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+        __uint(key_size, sizeof(__u32));
+        __uint(value_size, sizeof(__u32));
+} counters SEC(".maps");
 
-COUNTER_MAP(counter_0);
-COUNTER_MAP(counter_1);
-COUNTER_MAP(counter_2);
+struct counter_readings {
+        struct bpf_perf_event_value last[JK_COUNTERS_MAX];
+};
 
 struct {
         __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-        __uint(max_entries, JK_COUNTERS);
+        __uint(max_entries, 1);
         __type(key, __u32);
-        __type(value, struct bpf_perf_event_value);
+        __type(value, struct counter_readings);
 } readings SEC(".maps");
 
-/* What the counter counted on this CPU since the last time; scaled up if it was not on the PMU all
+/* What a counter counted on this CPU since the last time; scaled up if it was not on the PMU all
  * the time because others shared it. */
 static __always_inline __u64
-counter_delta(void *map, __u32 which)
+counter_delta(__u32 index, struct bpf_perf_event_value *last)
 {
-        struct bpf_perf_event_value now, *last = bpf_map_lookup_elem(&readings, &which);
+        struct bpf_perf_event_value now;
         __u64 counted_now, enabled, running;
 
-        if (!last || bpf_perf_event_read_value(map, BPF_F_CURRENT_CPU, &now, sizeof now) < 0)
+        if (bpf_perf_event_read_value(&counters, index, &now, sizeof now) < 0)
                 return 0;
 
         counted_now = now.counter - last->counter;
@@ -60,25 +60,26 @@ counter_delta(void *map, __u32 which)
         return counted_now;
 }
 
-/* Give what this CPU counted since the last time to the task that ran. */
+/* Give what this CPU counted since the last time to the task that ran; what it counted while idle
+ * is nobody's. */
 static __always_inline void
 count(struct task_struct *task)
 {
-        __u64 deltas[JK_COUNTERS];
-        struct process_counters *process;
+        __u32 zero = 0, first = bpf_get_smp_processor_id() * n_counters;
+        struct counter_readings *before = bpf_map_lookup_elem(&readings, &zero);
+        struct process_counters *process = NULL;
 
-        deltas[0] = counter_delta(&counter_0, 0);
-        deltas[1] = counter_delta(&counter_1, 1);
-        deltas[2] = counter_delta(&counter_2, 2);
-        if (!task->pid)
-                return; /* the idle task */
-
-        process = bpf_task_storage_get(&counted, task->group_leader, 0,
-                                       BPF_LOCAL_STORAGE_GET_F_CREATE);
-        if (!process)
+        if (!before)
                 return;
-        for (int i = 0; i < JK_COUNTERS; i++)
-                __sync_fetch_and_add(&process->values[i], deltas[i]);
+        if (task->pid)
+                process = bpf_task_storage_get(&counted, task->group_leader, 0,
+                                               BPF_LOCAL_STORAGE_GET_F_CREATE);
+        for (__u32 i = 0; i < JK_COUNTERS_MAX && i < n_counters; i++) {
+                __u64 delta = counter_delta(first + i, &before->last[i]);
+
+                if (process)
+                        __sync_fetch_and_add(&process->values[i], delta);
+        }
 }
 
 SEC("tp_btf/sched_switch")
@@ -98,16 +99,14 @@ jk_flush(void *ctx)
         return 0;
 }
 
+/* The totals of a process, as many as there are; 0 where none are wanted or known. */
 static __always_inline void
-read_counters(struct task_struct *leader, __u64 values[JK_COUNTERS])
+read_counters(struct task_struct *leader, bool wanted, __u64 values[JK_COUNTERS_MAX])
 {
-        struct process_counters *process;
+        struct process_counters *process = NULL;
 
-        if (!use_counters)
-                return;
-        process = bpf_task_storage_get(&counted, leader, 0, 0);
-        if (!process)
-                return;
-        for (int i = 0; i < JK_COUNTERS; i++)
-                values[i] = process->values[i];
+        if (n_counters && wanted)
+                process = bpf_task_storage_get(&counted, leader, 0, 0);
+        for (__u32 i = 0; i < JK_COUNTERS_MAX && i < n_counters; i++)
+                values[i] = process ? process->values[i] : 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Hardware counters: cycles, instructions and cache misses of each CPU, opened here and read by the
- * BPF program at every context switch. A CPU that goes offline takes its counters with it, so they
- * are opened again when the set of online CPUs changes.
+ * Counters: each event of the list on each CPU, opened here and read by the BPF program at every
+ * context switch. A CPU that goes offline takes its counters with it, so they are opened again when
+ * the set of online CPUs changes.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -10,76 +10,105 @@
 #include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "activity/bpf/collector.h"
 #include "activity/bpf/skeleton.h"
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 
-static const struct counter {
-        uint32_t field; /* enum jk_task_field */
-        uint64_t hardware;
-        uint64_t software; /* stands in for it in tests */
-} counters_of[JK_COUNTERS] = {
-        { JK_TASK_CYCLES, PERF_COUNT_HW_CPU_CYCLES, PERF_COUNT_SW_CPU_CLOCK },
-        { JK_TASK_INSTRUCTIONS, PERF_COUNT_HW_INSTRUCTIONS, PERF_COUNT_SW_CPU_CLOCK },
-        { JK_TASK_LLC_MISSES, PERF_COUNT_HW_CACHE_MISSES, PERF_COUNT_SW_CONTEXT_SWITCHES },
-};
-
 struct jk_counters {
         struct jk_activity *programs;
-        bool software;
-        uint32_t fields;
+        const struct jk_counted *events; /* borrowed */
+        size_t n;
         int n_cpus; /* possible ones */
         char online[256];
-        int *fds; /* n_cpus * JK_COUNTERS; -1: not open */
+        int *fds; /* [n_cpus][n]; -1: not open */
 };
 
-static int
-open_counter(const struct counter *counter, bool software, int cpu)
-{
-        struct perf_event_attr attributes = {
-                .size = sizeof attributes,
-                .type = software ? PERF_TYPE_SOFTWARE : PERF_TYPE_HARDWARE,
-                .config = software ? counter->software : counter->hardware,
-        };
-        long fd = syscall(SYS_perf_event_open, &attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+/* ---- which events ---- */
 
-        return fd < 0 ? -errno : (int)fd;
+/* Those that are counted where nothing else is said; `software`: the clocks that stand in for them
+ * in tests. */
+static size_t
+usual_events(const struct jk_root *sys_root, bool software, struct jk_counted *ret_events)
+{
+        static const struct {
+                const char *name;
+                uint64_t software;
+        } usual[] = {
+                { "cycles", PERF_COUNT_SW_CPU_CLOCK },
+                { "instructions", PERF_COUNT_SW_CPU_CLOCK },
+                { "cache-misses", PERF_COUNT_SW_CONTEXT_SWITCHES },
+        };
+        struct jk_pmus pmus = { .n = 0 };
+
+        if (sys_root)
+                jk_pmus_read(&pmus, sys_root);
+        for (size_t i = 0; i < JK_COUNT(usual); i++) {
+                (void)jk_event_resolve(&pmus, usual[i].name, &ret_events[i], NULL);
+                if (!software)
+                        continue;
+                ret_events[i].n_codes = 1;
+                ret_events[i].codes[0] = (struct jk_event_code){
+                        .type = PERF_TYPE_SOFTWARE,
+                        .configs = { usual[i].software },
+                        .everywhere = true,
+                };
+        }
+        return JK_COUNT(usual);
 }
 
-bool
-jk_counters_exist(bool software)
+/* 0 if some CPU counts it; else the errno that tells most. */
+static int
+try_event(const struct jk_counted *event, int n_cpus)
 {
-        for (size_t i = 0; i < JK_COUNTERS; i++) {
-                int fd = open_counter(&counters_of[i], software, 0);
+        int reason = -ENODEV;
+
+        for (int cpu = 0; cpu < n_cpus; cpu++) {
+                int fd = jk_event_open(event, cpu, 0, true, -1);
 
                 if (fd >= 0) {
                         close(fd);
-                        return true;
+                        return 0;
                 }
+                if (fd != -ENODEV && (fd != -ENOENT || jk_event_code(event, cpu)))
+                        reason = fd;
         }
-        return false;
+        return reason;
 }
 
-static struct bpf_map *
-counter_map(const struct jk_counters *counters, int which)
+size_t
+jk_counters_choose(const struct jk_activity_env *env, bool software,
+                   struct jk_counted ret_events[static JK_COUNTERS_MAX])
 {
-        struct bpf_map *const maps[JK_COUNTERS] = {
-                counters->programs->maps.counter_0,
-                counters->programs->maps.counter_1,
-                counters->programs->maps.counter_2,
-        };
+        int n_cpus = libbpf_num_possible_cpus();
+        size_t n = env->n_events, kept = 0;
 
-        return maps[which];
+        if (n > 0)
+                memcpy(ret_events, env->events, n * sizeof *ret_events);
+        else
+                n = usual_events(env->sys_root, software, ret_events);
+
+        for (size_t i = 0; i < n; i++) {
+                int r = try_event(&ret_events[i], n_cpus);
+
+                if (r < 0 && env->n_events > 0)
+                        jk_log_warning("events: %s is not counted: %s", ret_events[i].name,
+                                       jk_event_why_not(r));
+                else if (r == 0)
+                        ret_events[kept++] = ret_events[i];
+        }
+        return kept;
 }
+
+/* ---- opening ---- */
 
 static void
 close_all(struct jk_counters *counters)
 {
-        for (int i = 0; i < counters->n_cpus * JK_COUNTERS; i++) {
+        for (size_t i = 0; i < (size_t)counters->n_cpus * counters->n; i++) {
                 jk_cleanup_close(&counters->fds[i]);
                 counters->fds[i] = -1;
         }
@@ -89,12 +118,13 @@ close_all(struct jk_counters *counters)
 static void
 clear_readings(struct jk_counters *counters)
 {
-        size_t size = sizeof(struct bpf_perf_event_value) * (size_t)counters->n_cpus;
+        struct bpf_map *readings = counters->programs->maps.readings;
+        size_t size = (size_t)bpf_map__value_size(readings) * (size_t)counters->n_cpus;
         jk_autofree void *zeros = calloc(1, size);
+        uint32_t zero = 0;
 
-        for (uint32_t which = 0; zeros && which < JK_COUNTERS; which++)
-                bpf_map__update_elem(counters->programs->maps.readings, &which, sizeof which, zeros,
-                                     size, BPF_ANY);
+        if (zeros)
+                bpf_map__update_elem(readings, &zero, sizeof zero, zeros, size, BPF_ANY);
 }
 
 static void
@@ -102,17 +132,14 @@ open_all(struct jk_counters *counters)
 {
         close_all(counters);
         clear_readings(counters);
-        for (int cpu = 0; cpu < counters->n_cpus; cpu++) {
-                for (int which = 0; which < JK_COUNTERS; which++) {
-                        int *fd = &counters->fds[cpu * JK_COUNTERS + which];
+        for (size_t i = 0; i < (size_t)counters->n_cpus * counters->n; i++) {
+                uint32_t index = (uint32_t)i;
 
-                        *fd = open_counter(&counters_of[which], counters->software, cpu);
-                        if (*fd < 0)
-                                continue; /* offline, or this counter does not exist */
-                        if (bpf_map__update_elem(counter_map(counters, which), &cpu, sizeof cpu, fd,
-                                                 sizeof *fd, BPF_ANY) == 0)
-                                counters->fields |= counters_of[which].field;
-                }
+                counters->fds[i] = jk_event_open(&counters->events[i % counters->n],
+                                                 (int)(i / counters->n), 0, false, -1);
+                if (counters->fds[i] >= 0) /* else it is offline, or of another kind */
+                        bpf_map__update_elem(counters->programs->maps.counters, &index,
+                                             sizeof index, &counters->fds[i], sizeof(int), BPF_ANY);
         }
 }
 
@@ -135,23 +162,26 @@ cpus_changed(struct jk_counters *counters)
 }
 
 int
-jk_counters_open(struct jk_activity *programs, bool software, struct jk_counters **ret_counters,
-                 struct jk_error *err)
+jk_counters_open(struct jk_activity *programs, const struct jk_counted *events, size_t n,
+                 struct jk_counters **ret_counters, struct jk_error *err)
 {
         struct jk_counters *counters = calloc(1, sizeof *counters);
+        size_t n_fds;
 
         if (!counters)
                 return jk_fail(err, ENOMEM, "bpf: opening counters: out of memory");
 
         counters->programs = programs;
-        counters->software = software;
+        counters->events = events;
+        counters->n = n;
         counters->n_cpus = libbpf_num_possible_cpus();
-        counters->fds = malloc(sizeof *counters->fds * (size_t)counters->n_cpus * JK_COUNTERS);
+        n_fds = (size_t)counters->n_cpus * n;
+        counters->fds = malloc(sizeof *counters->fds * n_fds);
         if (!counters->fds) {
                 free(counters);
                 return jk_fail(err, ENOMEM, "bpf: opening counters: out of memory");
         }
-        memset(counters->fds, -1, sizeof *counters->fds * (size_t)counters->n_cpus * JK_COUNTERS);
+        memset(counters->fds, -1, sizeof *counters->fds * n_fds);
 
         cpus_changed(counters);
         open_all(counters);
@@ -167,6 +197,18 @@ jk_counters_close(struct jk_counters *counters)
         close_all(counters);
         free(counters->fds);
         free(counters);
+}
+
+/* ---- the tick ---- */
+
+static bool
+counts_on(const struct jk_counters *counters, int cpu)
+{
+        for (size_t i = 0; i < counters->n; i++)
+                if (counters->fds[(size_t)cpu * counters->n + i] >= 0)
+                        return true;
+
+        return false;
 }
 
 void
@@ -187,13 +229,7 @@ jk_counters_flush(struct jk_counters *counters)
                         .cpu = (__u32)cpu,
                 };
 
-                if (counters->fds[cpu * JK_COUNTERS] >= 0)
+                if (counts_on(counters, cpu))
                         bpf_prog_test_run_opts(fd, &options);
         }
-}
-
-uint32_t
-jk_counters_fields(const struct jk_counters *counters)
-{
-        return counters ? counters->fields : 0;
 }

@@ -171,7 +171,7 @@ cpuacct_hierarchy(void)
 
 static void
 set_up(struct jk_activity *programs, const struct jk_activity_env *env,
-       const struct jk_bpf_options *options, bool use_counters)
+       const struct jk_bpf_options *options, size_t n_counters)
 {
         uint32_t ring_bytes;
 
@@ -183,16 +183,19 @@ set_up(struct jk_activity *programs, const struct jk_activity_env *env,
                 bpf_map__set_max_entries(programs->maps.events, options->ring_bytes);
         ring_bytes = bpf_map__max_entries(programs->maps.events);
         programs->rodata->wake_bytes = ring_bytes / 4;
-        programs->rodata->walk_max = ring_bytes / 4 / sizeof(struct jk_thread_event);
+        programs->rodata->walk_max =
+                ring_bytes / 4 / (uint32_t)JK_SIZE_WITH(struct jk_thread_event, n_counters);
 
-        programs->rodata->use_counters = use_counters;
-        bpf_program__set_autoload(programs->progs.jk_switch, use_counters);
-        bpf_program__set_autoload(programs->progs.jk_flush, use_counters);
-        if (!use_counters) {
+        programs->rodata->n_counters = (uint32_t)n_counters;
+        bpf_program__set_autoload(programs->progs.jk_switch, n_counters > 0);
+        bpf_program__set_autoload(programs->progs.jk_flush, n_counters > 0);
+        if (n_counters > 0) {
+                bpf_map__set_max_entries(programs->maps.counters,
+                                         (uint32_t)n_counters *
+                                                 (uint32_t)libbpf_num_possible_cpus());
+        } else {
                 /* The storage map stays: other programs name it, though they never get there. */
-                bpf_map__set_autocreate(programs->maps.counter_0, false);
-                bpf_map__set_autocreate(programs->maps.counter_1, false);
-                bpf_map__set_autocreate(programs->maps.counter_2, false);
+                bpf_map__set_autocreate(programs->maps.counters, false);
                 bpf_map__set_autocreate(programs->maps.readings, false);
         }
 }
@@ -244,7 +247,7 @@ open_without_walk(void)
 }
 
 static int
-try_load(const struct jk_activity_env *env, const struct jk_bpf_options *options, bool use_counters,
+try_load(const struct jk_activity_env *env, const struct jk_bpf_options *options, size_t n_counters,
          enum extent extent, struct jk_activity **ret_programs)
 {
         struct jk_activity *programs = extent == ALL ? jk_activity__open() : open_without_walk();
@@ -253,7 +256,7 @@ try_load(const struct jk_activity_env *env, const struct jk_bpf_options *options
         if (!programs)
                 return -errno;
 
-        set_up(programs, env, options, use_counters);
+        set_up(programs, env, options, n_counters);
         limit(programs, extent);
         r = jk_activity__load(programs);
         if (r == 0)
@@ -269,7 +272,7 @@ try_load(const struct jk_activity_env *env, const struct jk_bpf_options *options
 
 int
 jk_bpf_load(const struct jk_activity_env *env, const struct jk_bpf_options *options,
-            bool use_counters, struct jk_activity **ret_programs, struct jk_error *err)
+            size_t n_counters, struct jk_activity **ret_programs, struct jk_error *err)
 {
         enum extent extent;
         int r, code = 0;
@@ -281,7 +284,7 @@ jk_bpf_load(const struct jk_activity_env *env, const struct jk_bpf_options *opti
         libbpf_set_print(log_libbpf);
         for (extent = options && options->no_walk ? WITHOUT_WALK : ALL; extent < EXTENT_MAX;
              extent++) {
-                r = try_load(env, options, use_counters && extent < ESSENTIAL, extent,
+                r = try_load(env, options, extent < ESSENTIAL ? n_counters : 0, extent,
                              ret_programs);
                 if (r == 0 || (r == -EPERM && extent != ALL))
                         break;

@@ -41,6 +41,9 @@ take_process_slot(struct jk_threads *table, uint32_t *ret_slot)
         if (r == 0 && table->topology)
                 r = jk_array_grow(&table->place_ns, &table->place_ns_capacity,
                                   wanted * table->topology->events.count);
+        if (r == 0 && table->n_counters > 0)
+                r = jk_array_grow(&table->counts, &table->counts_capacity,
+                                  wanted * table->n_counters);
         if (r < 0)
                 return r;
         *ret_slot = (uint32_t)table->n_processes++;
@@ -59,6 +62,14 @@ clear_places(struct jk_threads *table, uint32_t slot)
 {
         memset(jk_process_place_ns(table, slot), 0,
                table->topology->events.count * sizeof *table->place_ns);
+}
+
+static void
+clear_counts(struct jk_threads *table, uint32_t slot)
+{
+        if (table->n_counters > 0)
+                memset(jk_process_counts(table, slot), 0,
+                       table->n_counters * sizeof *table->counts);
 }
 
 static uint64_t
@@ -92,6 +103,7 @@ jk_process_find(struct jk_threads *table, const struct jk_thread_record *record,
 
         if (table->topology)
                 clear_places(table, slot);
+        clear_counts(table, slot);
         process = &table->processes[slot];
         *process = (struct jk_process){
                 .record = {
@@ -169,23 +181,59 @@ close_if_ended(struct jk_threads *table, struct jk_process *process)
         process->record.flags |= JK_TASK_ENDED;
 }
 
+/* What was counted goes to the record where that has a field for it. Whether there is more. */
+static bool
+fill_fields(struct jk_threads *table, uint32_t slot)
+{
+        struct jk_process_count *counts = jk_process_counts(table, slot);
+        char *record = (char *)&table->processes[slot].record;
+        bool more = false;
+
+        for (size_t i = 0; i < table->n_counters; i++) {
+                const struct jk_counter_place *place = &table->counters[i];
+
+                if (place->is_event) {
+                        more |= counts[i].delta > 0;
+                        continue;
+                }
+                *(uint64_t *)(record + place->at) += counts[i].delta;
+                counts[i].delta = 0;
+        }
+        return more;
+}
+
+/* The task's row in the sample. */
+static void
+fill_events(struct jk_threads *table, uint32_t slot, uint64_t *row)
+{
+        struct jk_process_count *counts = jk_process_counts(table, slot);
+
+        if (table->topology)
+                memcpy(row, jk_process_place_ns(table, slot),
+                       table->topology->events.count * sizeof *table->place_ns);
+        for (size_t i = 0; i < table->n_counters; i++) {
+                if (!table->counters[i].is_event)
+                        continue;
+                row[table->counters[i].at] = counts[i].delta;
+                counts[i].delta = 0;
+        }
+}
+
 static int
 flush_process(struct jk_threads *table, uint32_t slot, struct jk_sample *sample)
 {
         struct jk_process *process = &table->processes[slot];
+        bool counted = fill_fields(table, slot);
         struct jk_task_record *task;
 
         close_if_ended(table, process);
-        if (was_active(&process->record) || process->changed ||
+        if (counted || was_active(&process->record) || process->changed ||
             process->record.flags & (JK_TASK_NEW | JK_TASK_ENDED)) {
                 task = jk_sample_add_task(sample);
                 if (!task)
                         return -ENOMEM;
                 *task = process->record;
-                if (table->topology)
-                        memcpy(jk_sample_task_events(sample, sample->n_tasks - 1),
-                               jk_process_place_ns(table, slot),
-                               table->topology->events.count * sizeof *table->place_ns);
+                fill_events(table, slot, jk_sample_task_events(sample, sample->n_tasks - 1));
         }
 
         clear_activity(&process->record);

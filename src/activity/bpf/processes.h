@@ -12,14 +12,13 @@
 struct jk_process {
         struct jk_task_record record; /* activity: of this tick so far */
         uint64_t leader;              /* address of its task_struct */
-        uint64_t counters[JK_COUNTERS];
-        uint32_t threads; /* slots that point here */
-        uint32_t open;    /* of them not done */
-        uint32_t next;    /* of an unused slot, the next one */
-        bool touched;     /* it is in table->touched */
-        bool changed;     /* identity: worth a record without activity */
-        bool dead;        /* its last thread passed the exit tracepoint */
-        bool closed;      /* ENDED was told; a zombie keeps the slot */
+        uint32_t threads;             /* slots that point here */
+        uint32_t open;                /* of them not done */
+        uint32_t next;                /* of an unused slot, the next one */
+        bool touched;                 /* it is in table->touched */
+        bool changed;                 /* identity: worth a record without activity */
+        bool dead;                    /* its last thread passed the exit tracepoint */
+        bool closed;                  /* ENDED was told; a zombie keeps the slot */
 };
 
 /* Of two halves of an identity, a key for a map. */
@@ -39,6 +38,13 @@ static inline uint64_t *
 jk_process_place_ns(const struct jk_threads *table, uint32_t slot)
 {
         return table->place_ns + slot * table->topology->events.count;
+}
+
+/* Its row of counts, where there are counters. */
+static inline struct jk_process_count *
+jk_process_counts(const struct jk_threads *table, uint32_t slot)
+{
+        return table->counts + slot * table->n_counters;
 }
 
 /* Look at it when the tick is flushed. */

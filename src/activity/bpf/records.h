@@ -17,8 +17,10 @@ typedef uint32_t jk_u32;
 typedef uint64_t jk_u64;
 #endif
 
-#define JK_RECORD_COMM  16
-#define JK_COUNTERS     3
+#define JK_RECORD_COMM 16
+#ifndef JK_COUNTERS_MAX
+#define JK_COUNTERS_MAX 8 /* as in activity.h */
+#endif
 #define JK_CGROUP_PATH  1024 /* as long as the kernel's tracepoints make it */
 #define JK_BPF_CPUS_MAX 1024 /* a thread on a CPU beyond it is never taken for idle */
 
@@ -55,10 +57,14 @@ struct jk_thread_record {
         jk_u16 state; /* enum jk_thread_state */
         jk_u16 cpu;   /* that it ran on last */
         char comm[JK_RECORD_COMM];
-        jk_u64 counters[JK_COUNTERS]; /* of the whole process; an event without them ends here */
+        jk_u64 counters[JK_COUNTERS_MAX]; /* of the whole process */
 };
 
-/* Events end before the counters where there are none: the ring buffer holds a quarter more. */
+/* Records and events end after as many counters as there are: most machines have three, virtual
+ * ones none, and the ring buffer holds the more for it. */
+#define JK_SIZE_WITH(type, n_counters)                                                             \
+        (sizeof(type) - (JK_COUNTERS_MAX - (n_counters)) * sizeof(jk_u64))
+
 enum jk_event_kind {
         JK_EVENT_SEEN,           /* struct jk_thread_event: it lives */
         JK_EVENT_EXIT,           /* struct jk_thread_event */
@@ -82,8 +88,7 @@ struct jk_free_event {
         struct jk_event_head event;
         struct jk_thread_id id;
         jk_u64 cpu_ns;
-        jk_u64 counters[JK_COUNTERS]; /* of the process, 0 if this was not its leader; or not there
-                                       */
+        jk_u64 counters[JK_COUNTERS_MAX]; /* of the process, 0 if this was not its leader */
 };
 
 struct jk_cgroup_path_event {

@@ -25,7 +25,7 @@ JK_SAME_PLACE(bss, features);
 JK_SAME_PLACE(bss, lost_events);
 JK_SAME_PLACE(rodata, use_v1);
 JK_SAME_PLACE(rodata, hierarchy);
-JK_SAME_PLACE(rodata, use_counters);
+JK_SAME_PLACE(rodata, n_counters);
 JK_SAME_PLACE(rodata, wake_bytes);
 JK_SAME_PLACE(rodata, walk_max);
 _Static_assert(sizeof(struct jk_activity__bss) == sizeof(struct jk_activity_no_walk__bss), "bss");

@@ -60,6 +60,7 @@ jk_threads_free(struct jk_threads *table)
         free(table->processes);
         free(table->touched);
         free(table->place_ns);
+        free(table->counts);
         for (size_t i = 0; i < JK_COUNT(table->waiting); i++)
                 free(table->waiting[i].threads);
         jk_map_free(&table->by_id);
@@ -232,20 +233,28 @@ rise32(uint32_t *last, uint32_t now)
 }
 
 static void
-count(struct jk_threads *table, struct jk_process *process,
-      const uint64_t counters[static JK_COUNTERS])
+count(struct jk_threads *table, uint32_t slot, const uint64_t *counters)
 {
-        uint64_t deltas[JK_COUNTERS];
+        struct jk_process_count *counts = jk_process_counts(table, slot);
 
-        if (!table->counted)
-                return;
-        for (int i = 0; i < JK_COUNTERS; i++)
-                deltas[i] = rise(&process->counters[i], counters[i]);
-        if (table->baseline)
-                return;
-        process->record.cycles += deltas[0];
-        process->record.instructions += deltas[1];
-        process->record.llc_misses += deltas[2];
+        for (size_t i = 0; i < table->n_counters; i++) {
+                uint64_t delta = rise(&counts[i].last, counters[i]);
+
+                if (!table->baseline)
+                        counts[i].delta += delta;
+        }
+}
+
+/* Counters live with the leader: another one's begin at 0. */
+static void
+follow_leader(struct jk_threads *table, uint32_t slot, const struct jk_thread_record *record)
+{
+        struct jk_process_count *counts = jk_process_counts(table, slot);
+
+        table->processes[slot].leader = record->leader;
+        for (size_t i = 0; i < table->n_counters; i++)
+                counts[i].last = 0;
+        count(table, slot, record->counters);
 }
 
 static void
@@ -307,7 +316,7 @@ take(struct jk_threads *table, const struct jk_thread_record *record, struct jk_
         add_activity(table, thread, record);
         jk_process_identify(process, record);
         if (process->leader == record->leader)
-                count(table, process, record->counters);
+                count(table, thread->process, record->counters);
         if (record->state & JK_THREAD_LAST)
                 jk_process_mark_dead(table, process);
         jk_process_touch(table, thread->process);
@@ -319,21 +328,15 @@ int
 jk_threads_seen(struct jk_threads *table, const struct jk_thread_record *record)
 {
         struct jk_thread *thread;
-        struct jk_process *process;
         int r;
 
         r = take(table, record, &thread);
         if (r < 0)
                 return r;
 
-        /* Counters live with the leader: another one begins at 0. An exit event may be of the old
-         * leader, so only the iterator is believed. */
-        process = &table->processes[thread->process];
-        if (process->leader != record->leader) {
-                process->leader = record->leader;
-                memset(process->counters, 0, sizeof process->counters);
-                count(table, process, record->counters);
-        }
+        /* An exit event may be of the old leader, so only the pass is believed. */
+        if (table->processes[thread->process].leader != record->leader)
+                follow_leader(table, thread->process, record);
         if (record->state & JK_THREAD_SETTLED)
                 finish_thread(table, thread);
         return 0;
@@ -380,7 +383,7 @@ jk_threads_gone(struct jk_threads *table, const struct jk_free_event *event)
         if (!table->baseline)
                 add_cpu_time(table, thread, cpu);
         if (process->leader == event->id.address)
-                count(table, process, event->counters);
+                count(table, thread->process, event->counters);
         remove_thread(table, thread);
 }
 

@@ -20,6 +20,17 @@
 struct jk_thread;
 struct jk_process;
 
+/* Where a sample has what a counter counted. */
+struct jk_counter_place {
+        bool is_event;
+        size_t at; /* column among the sample's events, or offset in struct jk_task_record */
+};
+
+struct jk_process_count {
+        uint64_t last;  /* as told */
+        uint64_t delta; /* in this tick so far */
+};
+
 struct jk_waiting {
         uint32_t *threads; /* slots, some used by others by now */
         size_t n, capacity;
@@ -50,7 +61,12 @@ struct jk_threads {
         size_t ending;     /* processes without living threads that are not closed */
         pid_t self;        /* the agent's own pid */
         bool baseline;     /* the first tick: nothing is activity */
-        bool counted;      /* records have hardware counters; set by the owner */
+
+        /* Of the counters that records have; set by the owner before the first tick. */
+        size_t n_counters;
+        struct jk_counter_place counters[JK_COUNTERS_MAX];
+        struct jk_process_count *counts; /* [processes][n_counters] */
+        size_t counts_capacity;
 
         struct jk_topology *topology; /* NULL: places are not told apart; borrowed */
         uint64_t *place_ns; /* [processes][topology->events.count]: CPU time in this tick so far */
@@ -75,8 +91,9 @@ void jk_threads_gone(struct jk_threads *table, const struct jk_free_event *event
  * did not show. */
 void jk_threads_settle(struct jk_threads *table);
 
-/* Append what happened to the sample, whose events are those of the topology, if there are any;
- * and start anew: 0 or -ENOMEM (what did not fit is appended next time). */
+/* Append what happened to the sample, whose events are those of the topology, if there are any, and
+ * then those of the counters that are events; and start anew: 0 or -ENOMEM (what did not fit is
+ * appended next time). */
 int jk_threads_flush(struct jk_threads *table, struct jk_sample *sample);
 
 /* Whether a process of that cgroup is still waited for. */

@@ -61,12 +61,22 @@ only_task(const struct jk_sample *sample)
         return &sample->tasks[0];
 }
 
+/* Cycles, instructions, misses. */
+static void
+count_fields(struct jk_threads *table)
+{
+        table->counters[0].at = offsetof(struct jk_task_record, cycles);
+        table->counters[1].at = offsetof(struct jk_task_record, instructions);
+        table->counters[2].at = offsetof(struct jk_task_record, llc_misses);
+        table->n_counters = 3;
+}
+
 #define SET_UP()                                                                                   \
         struct jk_threads table;                                                                   \
         struct jk_sample sample = { 0 };                                                           \
         (void)state;                                                                               \
         jk_threads_init(&table, SELF, NULL);                                                       \
-        table.counted = true
+        count_fields(&table)
 
 #define TEAR_DOWN()                                                                                \
         jk_threads_free(&table);                                                                   \
