@@ -340,6 +340,42 @@ a_change_of_identity_is_told_without_activity(void **state)
         TEAR_DOWN();
 }
 
+/* Cycles in the record, another event in the sample's second column: the first is another's. */
+static void
+what_has_no_field_in_a_record_is_an_event_of_the_sample(void **state)
+{
+        static const struct jk_event_table events = {
+                .events = { { "other", -1 }, { "page-faults", -1 } }, .count = 2
+        };
+        struct jk_thread_record leader = thread_of(5, 5, 0), other = thread_of(6, 6, 0);
+        SET_UP();
+
+        table.n_counters = 2;
+        table.counters[1] = (struct jk_counter_place){ .is_event = true, .at = 1 };
+        sample.events = &events;
+        leader.counters[0] = leader.counters[1] = 1000;
+        begin(&table, &sample, 1, true);
+        jk_threads_seen(&table, &leader);
+        jk_threads_seen(&table, &other);
+        finish(&table, &sample);
+
+        begin(&table, &sample, 2, false);
+        leader.counters[1] += 7; /* it did nothing else, and is listed for that */
+        jk_threads_seen(&table, &leader);
+        finish_without_idle(&table, &sample);
+        assert_int_equal(only_task(&sample)->cycles, 0);
+        assert_int_equal(jk_sample_task_events(&sample, 0)[0], 0);
+        assert_int_equal(jk_sample_task_events(&sample, 0)[1], 7);
+
+        begin(&table, &sample, 3, false);
+        leader.counters[0] += 5;
+        jk_threads_seen(&table, &leader);
+        finish_without_idle(&table, &sample);
+        assert_int_equal(only_task(&sample)->cycles, 5);
+        assert_int_equal(jk_sample_task_events(&sample, 0)[1], 0);
+        TEAR_DOWN();
+}
+
 static void
 faults_go_on_counting_where_they_wrap(void **state)
 {
@@ -457,6 +493,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_that_is_used_again_is_another_thread),
         cmocka_unit_test(a_thread_that_becomes_the_leader_brings_its_own_past),
         cmocka_unit_test(a_change_of_identity_is_told_without_activity),
+        cmocka_unit_test(what_has_no_field_in_a_record_is_an_event_of_the_sample),
         cmocka_unit_test(faults_go_on_counting_where_they_wrap),
         cmocka_unit_test(what_was_used_is_booked_once),
 };
