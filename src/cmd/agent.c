@@ -41,6 +41,7 @@ engine_options(const struct jk_agent *agent)
                 .model = config->model,
                 .estimate_model = agent->fetched ? agent->fetched : config->estimate_model,
                 .counters = config->counters,
+                .events = config->events,
                 .wall = agent->wall.ops ? &agent->wall : NULL,
                 .ledger = { .ended_retention_ns = config->ended_retention_ns,
                             .ended_tasks_max = (size_t)config->ended_tasks_max },

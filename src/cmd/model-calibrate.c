@@ -37,6 +37,7 @@ static const struct jk_option options[] = {
           "bear that others use so much of the CPUs' time (default: 3)" },
         { 'm', "meter", "LIST", "use these meters only" },
         { 'a', "activity", "NAME", "see tasks by bpf or proc (default auto)" },
+        { 'e', "events", "LIST", "find the weights of these events; docs/events.md names them" },
         { 0, "root", "DIR", "read sysfs and procfs below DIR" },
 };
 
@@ -73,6 +74,9 @@ set_option(const struct jk_option *option, const char *value, void *data)
                 return 0;
         case 'a':
                 request->how.engine.activity = value;
+                return 0;
+        case 'e':
+                request->how.engine.events = value;
                 return 0;
         default:
                 break;

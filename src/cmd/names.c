@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "activity/activity.h"
+#include "activity/events/text.h"
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/suggest.h"
@@ -38,6 +39,38 @@ model_at(size_t i)
         return NULL;
 }
 
+/* There are too many to list. */
+static const char *
+no_other(size_t i)
+{
+        (void)i;
+        return NULL;
+}
+
+/* How they are written; which of them there are is the machine's matter. */
+static int
+check_events(const char *value, struct jk_error *err)
+{
+        char name[JK_EVENT_NAME_SIZE];
+        const char *rest = value;
+        size_t n = 0;
+        int r = 0;
+
+        if (*value == '/')
+                return 0;
+        while ((r = jk_event_next_name(&rest, name, sizeof name)) > 0)
+                n++;
+        if (r < 0 || n == 0)
+                return jk_fail(err, EINVAL,
+                               "'%s': give names of up to %d characters, separated by commas, "
+                               "slashes in pairs",
+                               value, JK_EVENT_NAME_SIZE - 1);
+        if (n > JK_COUNTERS_MAX)
+                return jk_fail(err, EINVAL, "'%s': %zu events; %d at most are counted at once",
+                               value, n, JK_COUNTERS_MAX);
+        return 0;
+}
+
 static const struct kind {
         const char *option;
         const char *what;
@@ -49,6 +82,7 @@ static const struct kind {
         { "meter", "meter", { "auto", "none" }, meter_at, true },
         { "activity", "activity source", { "auto" }, collector_at, false },
         { "model", "model", { "auto" }, model_at, .check = jk_model_check },
+        { "events", "event", { "auto" }, no_other, .check = check_events },
 };
 
 static const struct kind *

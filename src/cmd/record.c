@@ -38,6 +38,7 @@ static const struct jk_option options[] = {
         { 0, "from", "FILE", "take the samples from a recording" },
         { 'm', "meter", "LIST", "use these meters only" },
         { 'a', "activity", "NAME", "see tasks by bpf or proc (default auto)" },
+        { 'e', "events", "LIST", "count these events of each task; docs/events.md names them" },
         { 0, "root", "DIR", "read sysfs and procfs below DIR" },
 };
 
@@ -90,6 +91,9 @@ set_option(const struct jk_option *option, const char *value, void *data)
                 return 0;
         case 'a':
                 given->engine.activity = value;
+                return 0;
+        case 'e':
+                given->engine.events = value;
                 return 0;
         default:
                 break;

@@ -171,6 +171,18 @@ const struct jk_config_row jk_config_rows[] = {
                         "are any",
         },
         {
+                .key = "events",
+                .option = "events",
+                .argument = "LIST",
+                .type = JK_CONFIG_STRING,
+                FIELD(events),
+                .initial = "auto",
+                .check = check_not_empty,
+                .help = "what to count of each task in their place: up to 8 events by their names, "
+                        "separated by commas, or the full path of a file that joulekeeper model "
+                        "select wrote; docs/events.md tells which names there are",
+        },
+        {
                 .key = "log-level",
                 .option = "log-level",
                 .argument = "LEVEL",

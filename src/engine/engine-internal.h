@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "activity/events/events.h"
 #include "curve/estimates.h"
 #include "engine/engine.h"
 
@@ -56,6 +57,12 @@ struct jk_engine {
         int64_t collect_ns, attribute_ns, publish_ns;
         uint64_t complained_tick[JK_COMPLAINT_MAX]; /* tick + 1 of the last failure */
 };
+
+/* Find the events of the options (engine.h): none for "auto". 0, or a negative errno with a
+ * message. */
+int jk_engine_find_events(const struct jk_root *root, const char *wanted,
+                          struct jk_counted ret_events[static JK_COUNTERS_MAX], size_t *ret_n,
+                          struct jk_error *err);
 
 int jk_engine_open_timing(struct jk_engine *engine, struct jk_error *err);
 

@@ -50,21 +50,37 @@ is_live_procfs(const struct jk_root *proc_root)
                given.st_ino == live.st_ino;
 }
 
+/* What was asked for and is not counted is told. */
+static void
+check_counting(const struct jk_engine *engine, const struct jk_engine_options *options,
+               const char *why)
+{
+        if (!options->counters)
+                jk_log_warning("events: none are counted, as counters is false");
+        else if (!engine->collector || strcmp(engine->collector_ops->name, "bpf") != 0)
+                jk_log_warning("events: none are counted, as only the activity source bpf can%s%s",
+                               *why ? ": " : "", why);
+}
+
 static int
 open_activity(struct jk_engine *engine, const struct jk_engine_options *options,
               struct jk_error *err)
 {
         const char *wanted = options->activity ? options->activity : "auto";
         bool any = strcmp(wanted, "auto") == 0;
+        struct jk_counted events[JK_COUNTERS_MAX];
         struct jk_activity_env env = {
                 .proc_root = &engine->proc_root,
                 .sys_root = &engine->root,
                 .cgroups = engine->cgroups,
                 .counters = options->counters,
+                .events = events,
         };
         struct jk_error why = { "" };
-        int r;
+        int r = jk_engine_find_events(&engine->root, options->events, events, &env.n_events, err);
 
+        if (r < 0)
+                return r;
         if (!is_live_procfs(&engine->proc_root)) {
                 if (strcmp(wanted, "bpf") == 0)
                         return jk_fail(
@@ -82,6 +98,8 @@ open_activity(struct jk_engine *engine, const struct jk_engine_options *options,
         if (r < 0)
                 engine->collector_ops = NULL;
 
+        if (env.n_events > 0)
+                check_counting(engine, options, why.message);
         snprintf(engine->activity_missing, sizeof engine->activity_missing, "%s", why.message);
         return 0;
 }

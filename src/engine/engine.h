@@ -19,6 +19,8 @@ struct jk_engine_options {
         const char *model;          /* as jk_model_open() takes it; NULL: auto */
         const char *estimate_model; /* model files, comma-separated; NULL or "auto": none */
         bool counters;              /* use hardware counters where there are any */
+        const char *events;         /* what to count: names, comma-separated, or a model file's
+                                     * full path; NULL or "auto": the usual three */
         struct jk_ledger_options ledger;
         const struct jk_reference_config *wall; /* a meter outside; NULL: none */
 };

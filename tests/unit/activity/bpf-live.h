@@ -52,17 +52,20 @@ tick(struct fixture *f)
 
 /* With the baseline tick done. */
 static inline void
-open_fixture(struct fixture *f, const struct jk_bpf_options *options)
+open_counting(struct fixture *f, const struct jk_bpf_options *options,
+              const struct jk_counted *events, size_t n_events)
 {
         struct jk_error err = { "" };
-        struct jk_activity_env env = { .proc_root = &f->root };
+        struct jk_activity_env env = { .proc_root = &f->root,
+                                       .events = events,
+                                       .n_events = n_events };
         int r;
 
         *f = (struct fixture){ .root = JK_ROOT_CLOSED };
         assert_int_equal(jk_root_open("/", &f->root, &err), 0);
         assert_int_equal(jk_cgroups_open(&f->root, &f->cgroups, &err), 0);
         env.cgroups = f->cgroups;
-        env.counters = options && options->software_counters;
+        env.counters = n_events > 0 || (options && options->software_counters);
 
         r = jk_bpf_open(&env, options, &f->collector, &err);
         if (r < 0) {
@@ -74,6 +77,12 @@ open_fixture(struct fixture *f, const struct jk_bpf_options *options)
                 fail();
         }
         tick(f);
+}
+
+static inline void
+open_fixture(struct fixture *f, const struct jk_bpf_options *options)
+{
+        open_counting(f, options, NULL, 0);
 }
 
 static inline void

@@ -321,6 +321,69 @@ counters_are_billed_to_who_ran(void **state)
         close_fixture(&f);
 }
 
+enum { PAGES = 5000 };
+
+static void
+touch_pages(void *data)
+{
+        char *pages = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                           -1, 0);
+
+        (void)data;
+        if (pages == MAP_FAILED)
+                return;
+        madvise(pages, PAGES * 4096, MADV_NOHUGEPAGE);
+        for (size_t i = 0; i < PAGES; i++)
+                pages[i * 4096] = 1;
+}
+
+/* The kernel's own count of the same is in the record, so that one is held against the other. */
+static void
+any_event_is_counted_by_its_name(void **state)
+{
+        struct jk_pmus pmus = { .n = 0 };
+        struct jk_counted events[3];
+        struct jk_error err;
+        uint64_t faults = 0, counted = 0, clock_ns = 0, cpu_ns = 0;
+        bool ended = false;
+        struct fixture f;
+        size_t n;
+        pid_t pid;
+
+        (void)state;
+        assert_int_equal(jk_events_resolve(&pmus, "task-clock,page-faults,context-switches",
+                                           3, events, &n, &err),
+                         0);
+        open_counting(&f, NULL, events, n);
+        assert_int_equal(f.sample.task_fields & JK_TASK_CYCLES, 0);
+        pid = spawn(touch_pages, NULL);
+        while (!ended) {
+                int column = jk_event_find(f.sample.events, "page-faults", -1);
+                int clock = jk_event_find(f.sample.events, "task-clock", -1);
+
+                assert_true(column >= 0 && clock >= 0);
+                live_sleep_ms(20);
+                tick(&f);
+                for (size_t i = 0; i < f.sample.n_tasks; i++) {
+                        const struct jk_task_record *task = &f.sample.tasks[i];
+
+                        if (task->pid != pid)
+                                continue;
+                        faults += task->minor_faults + task->major_faults;
+                        counted += jk_sample_task_events(&f.sample, i)[column];
+                        clock_ns += jk_sample_task_events(&f.sample, i)[clock];
+                        cpu_ns += task->cpu_ns;
+                        ended |= !!(task->flags & JK_TASK_ENDED);
+                }
+        }
+        reap(pid);
+
+        assert_true(counted >= PAGES);
+        assert_within_pct(counted, (int64_t)faults, 5, 5);
+        assert_true(clock_ns > cpu_ns / 2);
+        close_fixture(&f);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(cpu_time_of_a_process_is_what_the_kernel_bills_it),
         cmocka_unit_test(a_running_task_is_billed_up_to_now),
@@ -328,6 +391,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_process_lives_on_in_its_threads_when_its_leader_ends),
         cmocka_unit_test(a_thread_that_executes_is_not_billed_again),
         cmocka_unit_test(counters_are_billed_to_who_ran),
+        cmocka_unit_test(any_event_is_counted_by_its_name),
 };
 
 JK_RUN_TESTS(tests)

@@ -541,7 +541,7 @@ values_are_compared_and_exchanged(void **state)
         assert_int_equal(jk_config_init(&a), 0);
         assert_int_equal(
                 parse("{listen: off, interval: 2s, root: /x, meter: powercap, "
-                      "activity: proc, model: share, estimate-model: /x, counters: no, log-level: "
+                      "activity: proc, model: share, estimate-model: /x, counters: no, events: cycles, log-level: "
                       "error, "
                       "metrics: {processes: 1, cgroups: 1}, "
                       "ledger: {ended-retention: 1s, ended-tasks: 1}, "
