@@ -15,11 +15,13 @@ tree=$(cd -- "$(dirname -- "$0")/.." && pwd)
 build='gcc libc6-dev make meson ninja-build pkg-config python3 libmicrohttpd-dev libjansson-dev
        libyaml-dev zlib1g-dev libzstd-dev libncurses-dev'
 # The program builds without these, too: without the first three it collects from /proc instead of
-# eBPF, without the last (its header; the library is loaded when needed) top and ps ask no agent.
+# eBPF, without the next (its header; the library is loaded when needed) top and ps ask no agent, and
+# without the last (its header as well) wall power comes from no MQTT broker.
 bpf='libbpf-dev clang llvm'
 client='libcurl4-openssl-dev'
+mqtt='libmosquitto-dev'
 check='libcmocka-dev clang clang-format clang-tidy llvm cppcheck shellcheck procps util-linux git
-       curl tmux stress-ng groff-base zstd'
+       curl tmux stress-ng groff-base zstd openssl'
 check_amd64='qemu-system-x86' # and what fetch-guest.sh fetches
 
 say() {
@@ -163,6 +165,30 @@ fetch_promtool() {
         rm -rf "$scratch"
 }
 
+# The broker of the tests, with what it is linked with: as a package it would be started as well.
+fetch_mosquitto() {
+        directory=$tree/build-tools/mosquitto
+        [ ! -d "$directory" ] && [ ! -x /usr/sbin/mosquitto ] || return 0
+        if [ "$(id -u)" != 0 ]; then
+                say "mosquitto is not there: the tests with an MQTT broker are skipped (root fetches it)"
+                return 0
+        fi
+        update_once
+        scratch=$(mktemp -d)
+        mkdir "$scratch/partial"
+        if apt install -y --no-install-recommends --download-only -o Dir::Cache::archives="$scratch" \
+                -o APT::Sandbox::User=root mosquitto; then
+                install -d "$directory"
+                for package in "$scratch"/*.deb; do
+                        dpkg-deb -x "$package" "$directory"
+                done
+                chown -R --reference="$tree" "$tree/build-tools"
+        else
+                say "mosquitto cannot be had: the tests with an MQTT broker are skipped"
+        fi
+        rm -rf "$scratch"
+}
+
 # A guest of this release boots in the tests; it is made of packages that are not installed here.
 fetch_guest() {
         [ ! -e "$tree/build-tools/guest/complete" ] || return 0
@@ -193,11 +219,13 @@ command -v dpkg-query >/dev/null || {
 install_needed $build
 install_for_bpf
 install_optional "asking agents" $client
+install_optional "wall power by MQTT" $mqtt
 if [ "$what" = check ]; then
         # shellcheck disable=SC2086
         install_needed $check
         install_clang_runtime
         fetch_promtool
+        fetch_mosquitto
         if [ "$(dpkg --print-architecture)" = amd64 ]; then
                 install_needed $check_amd64
                 fetch_guest

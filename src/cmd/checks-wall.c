@@ -22,12 +22,13 @@ wait_for_value(struct jk_feed *feed, struct jk_feed_value values[static JK_FEED_
         while (jk_monotonic_ns() < until_ns) {
                 size_t n = jk_feed_take(feed, values);
 
-                if (n > 0 || jk_feed_trouble(feed, err) < 0)
+                if (n > 0 || jk_feed_trouble(feed, err) < 0 || jk_feed_refused(feed, err) > 0)
                         return n;
                 nanosleep(&(struct timespec){ .tv_nsec = LOOK_NS }, NULL);
         }
 
-        jk_fail(err, ETIMEDOUT, "wall: nothing came for %lld s",
+        jk_fail(err, ETIMEDOUT,
+                "wall: nothing came for %lld s, though nothing failed; does it measure less often?",
                 (long long)(PATIENCE_NS / JK_NS_PER_S));
         return 0;
 }

@@ -19,6 +19,8 @@
 #include "meter/set.h"
 #include "meter/slow.h"
 
+#define SAME_WARNING_NS (3600 * JK_NS_PER_S)
+
 const struct jk_meter_ops *const jk_meter_list[] = {
         &jk_meter_perf,    &jk_meter_powercap, &jk_meter_wall, &jk_meter_hwmon,
         &jk_meter_battery, &jk_meter_estimate, NULL,
@@ -252,6 +254,19 @@ fail_slot(struct jk_meters *meters, size_t s)
                         meters->slots[o].wait_ns = meters->slots[o].retry_ns = 0;
 }
 
+/* What fails now and then is told once an hour. */
+static void
+warn_of_ailing(struct jk_meters_slot *slot, const struct jk_error *err, int64_t now_ns)
+{
+        if (slot->told_ns != 0 && now_ns - slot->told_ns < SAME_WARNING_NS &&
+            strcmp(slot->told.message, err->message) == 0)
+                return;
+
+        jk_log_warning("%s", err->message);
+        slot->told = *err;
+        slot->told_ns = now_ns;
+}
+
 /* True if the meter had to be given up. */
 static bool
 note_result(struct jk_meters *meters, size_t s, int r, const struct jk_error *err,
@@ -278,7 +293,7 @@ note_result(struct jk_meters *meters, size_t s, int r, const struct jk_error *er
         }
 
         if (!slot->ailing)
-                jk_log_warning("%s", err->message);
+                warn_of_ailing(slot, err, sample->time.monotonic_ns);
         slot->ailing = true;
         return false;
 }

@@ -14,8 +14,10 @@ struct jk_meters_slot {
         struct jk_meter *meter; /* NULL: not open */
         struct jk_slow *slow;   /* the thread of a slow one, once it was needed */
         bool wanted;
-        bool fresh;       /* opened in this tick: it has no baselines yet */
-        bool ailing;      /* its last reading failed in part; status.error says how */
+        bool fresh;           /* opened in this tick: it has no baselines yet */
+        bool ailing;          /* its last reading failed in part; status.error says how */
+        struct jk_error told; /* the latest warning of such a failure, */
+        int64_t told_ns;      /* and when it was given, monotonic */
         int64_t delay_ns; /* the last delay after a failure, doubled each time; 0: all is well */
         int64_t wait_ns;  /* not open: for how long to leave it alone, */
         int64_t retry_ns; /* and until when, monotonic; 0: from the next tick */

@@ -149,6 +149,11 @@ complain(struct jk_meter *meter, const struct jk_hold_news *news, int64_t now_ns
                                "less than %d W: is wall.unit right?",
                                meter->config.ops->name, news->refused, MAX_W);
         }
+        if (jk_feed_refused(meter->feed, err) > 0) {
+                if (!(wall->flags & JK_READING_SEEN))
+                        wall->flags |= JK_READING_REFUSED | JK_READING_REBASED;
+                return -EBADMSG;
+        }
         if (wall->flags & (JK_READING_SEEN | JK_READING_REBASED))
                 return 0;
 

@@ -34,6 +34,8 @@ struct jk_feed {
         size_t first, count;
         int trouble; /* 0, or a negative errno that `error` tells of */
         struct jk_error error;
+        size_t n_refused; /* since it was last asked for */
+        struct jk_error refusal;
 };
 
 static void
@@ -86,28 +88,54 @@ note_trouble(struct jk_feed *feed, int r, const struct jk_error *err)
         pthread_mutex_unlock(&feed->lock);
 }
 
+/* Something came that is refused, and the source goes on. */
+static void
+note_refusal(struct jk_feed *feed, const struct jk_error *err)
+{
+        pthread_mutex_lock(&feed->lock);
+        feed->n_refused++;
+        feed->refusal = *err;
+        pthread_mutex_unlock(&feed->lock);
+}
+
+/* One more, refused or not. */
+static int
+read_value(struct jk_feed *feed, struct jk_reference *reference, bool *ret_any,
+           struct jk_error *err)
+{
+        const struct jk_reference_ops *ops = feed->config.ops;
+        struct jk_reference_value value = { 0 };
+        int r = ops->read(reference, feed->stop_fd, &value, err);
+
+        if (r == -EAGAIN) {
+                note_refusal(feed, err);
+                return 0;
+        }
+        if (r < 0)
+                return r;
+        if (!isfinite(value.value))
+                return jk_fail(err, EBADMSG, "wall: %s: what it says is no finite number",
+                               ops->name);
+
+        keep(feed, &value);
+        *ret_any = true;
+        return 0;
+}
+
 /* Until it fails, or is to end: -ECANCELED. True in *ret_any if a value came. */
 static int
 read_values(struct jk_feed *feed, struct jk_reference *reference, bool *ret_any,
             struct jk_error *err)
 {
-        const struct jk_reference_ops *ops = feed->config.ops;
         int64_t due_ns = jk_monotonic_ns();
 
         for (;;) {
-                struct jk_reference_value value = { 0 };
-                int r = ops->read(reference, feed->stop_fd, &value, err);
+                int r = read_value(feed, reference, ret_any, err);
                 int64_t now_ns;
 
                 if (r < 0)
                         return r;
-                if (!isfinite(value.value))
-                        return jk_fail(err, EBADMSG, "wall: %s: what it says is no finite number",
-                                       ops->name);
-                keep(feed, &value);
-                *ret_any = true;
-
-                if (ops->streams)
+                if (feed->config.ops->streams)
                         continue;
                 now_ns = jk_monotonic_ns();
                 due_ns += feed->config.interval_ns;
@@ -219,4 +247,18 @@ jk_feed_trouble(struct jk_feed *feed, struct jk_error *err)
                 *err = feed->error;
         pthread_mutex_unlock(&feed->lock);
         return r;
+}
+
+size_t
+jk_feed_refused(struct jk_feed *feed, struct jk_error *err)
+{
+        size_t n;
+
+        pthread_mutex_lock(&feed->lock);
+        n = feed->n_refused;
+        feed->n_refused = 0;
+        if (n > 0 && err)
+                *err = feed->refusal;
+        pthread_mutex_unlock(&feed->lock);
+        return n;
 }

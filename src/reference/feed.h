@@ -33,3 +33,7 @@ size_t jk_feed_take(struct jk_feed *feed, struct jk_feed_value ret_values[static
 
 /* Why nothing comes: 0 while all is well, or the negative errno of the latest failure. */
 int jk_feed_trouble(struct jk_feed *feed, struct jk_error *err);
+
+/* How many messages of a source that goes on were refused since the last asking, and why the latest
+ * was. */
+size_t jk_feed_refused(struct jk_feed *feed, struct jk_error *err);

@@ -189,22 +189,36 @@ value_at(const json_t *root, const char *path, const char *source, double *ret_v
 
 /* ---- answers ---- */
 
-int
-jk_answer_http(const char *text, size_t length, const char *path,
-               struct jk_reference_value *ret_value, struct jk_error *err)
+static int
+number_in(const char *text, size_t length, const char *path, const char *source,
+          struct jk_reference_value *ret_value, struct jk_error *err)
 {
-        autojson json_t *root = parse(text, length, "http", err);
+        autojson json_t *root = parse(text, length, source, err);
         struct jk_reference_value value = { 0 };
         int r;
 
         if (!root)
                 return -EBADMSG;
-        r = value_at(root, path, "http", &value.value, err);
+        r = value_at(root, path, source, &value.value, err);
         if (r < 0)
                 return r;
 
         *ret_value = value;
         return 0;
+}
+
+int
+jk_answer_http(const char *text, size_t length, const char *path,
+               struct jk_reference_value *ret_value, struct jk_error *err)
+{
+        return number_in(text, length, path, "http", ret_value, err);
+}
+
+int
+jk_answer_mqtt(const char *text, size_t length, const char *path,
+               struct jk_reference_value *ret_value, struct jk_error *err)
+{
+        return number_in(text, length, path, "mqtt", ret_value, err);
 }
 
 /* [ SECONDS, "VALUE" ] */

@@ -20,6 +20,7 @@ typedef int jk_answer(const char *text, size_t length, const char *path,
 
 /* The number at the path, or a text that is one. */
 jk_answer jk_answer_http;
+jk_answer jk_answer_mqtt;
 
 /* An instant query's one series, or scalar. */
 jk_answer jk_answer_prometheus;

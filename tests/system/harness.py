@@ -233,9 +233,9 @@ class Place:
 
         return prepare
 
-    def start(self, command, *, stdin=None, stdout=None, pass_fds=(), **how):
-        process = subprocess.Popen(command, stdin=stdin, stdout=stdout, pass_fds=pass_fds,
-                                   preexec_fn=self._prepare(**how))
+    def start(self, command, *, stdin=None, stdout=None, stderr=None, pass_fds=(), **how):
+        process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr,
+                                   pass_fds=pass_fds, preexec_fn=self._prepare(**how))
         self._closing.callback(_end_process, process)
         return process
 
