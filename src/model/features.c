@@ -69,25 +69,37 @@ event_of(const struct jk_sample *sample, size_t task, size_t column)
         return column < n_events ? (double)sample->task_events[task * n_events + column] : 0;
 }
 
+/* The part of a task's time on its CPUs that falls to it where a core's threads share it evenly. */
 static double
-count_of(const struct jk_features *features, const struct jk_rate *rate,
-         const struct jk_sample *sample, size_t task)
+core_part_of(const struct jk_features *features, const struct jk_sample *sample, size_t task)
+{
+        uint64_t cpu_ns = sample->tasks[task].cpu_ns;
+        double shared_ns;
+
+        if (!features->has_cores || cpu_ns == 0)
+                return 1;
+
+        shared_ns = event_of(sample, task, (size_t)features->shared);
+        return shared_ns > 0 ? 1 - 0.5 * fmin(shared_ns / (double)cpu_ns, 1) : 1;
+}
+
+static double
+count_of(const struct jk_rate *rate, const struct jk_sample *sample, size_t task)
 {
         const struct jk_task_record *record = &sample->tasks[task];
-        double cpu_ns = (double)record->cpu_ns, count;
+        double count;
 
         if (!rate->field)
                 return event_of(sample, task, rate->column);
 
         count = (double)*(const uint64_t *)((const char *)record + rate->column);
-        if (rate->of_cores && cpu_ns > 0)
-                count *= 1 -
-                         0.5 * fmin(event_of(sample, task, (size_t)features->shared) / cpu_ns, 1);
         if (rate->package < 0 || count <= 0)
                 return count;
 
         /* Without CPU time nothing tells where it was. */
-        return cpu_ns > 0 ? count * event_of(sample, task, rate->time) / cpu_ns : 0;
+        return record->cpu_ns > 0
+                       ? count * event_of(sample, task, rate->time) / (double)record->cpu_ns
+                       : 0;
 }
 
 /* ---- the set ---- */
@@ -138,27 +150,27 @@ split_rate(struct jk_features *features, const struct jk_event_table *events,
 static bool
 is_shared(const struct jk_rate *rate)
 {
-        return !rate->of_cores && (rate->field & (JK_TASK_CPU | JK_TASK_CYCLES));
+        return rate->field & (JK_TASK_CPU | JK_TASK_CYCLES);
 }
 
 /* Core time beside all thread time, or (where there is no room) beside none. */
 static void
 add_cores(struct jk_features *features)
 {
-        size_t n_counted = features->n_rates, n = 0;
+        size_t n = 0;
 
-        for (size_t i = 0; i < n_counted; i++)
+        for (size_t i = 0; i < features->n_counted; i++)
                 n += is_shared(&features->rates[i]);
-        if (n_counted + n > JK_RATES_MAX)
+        if (features->n_counted + n > JK_RATES_MAX)
                 return;
-        for (size_t i = 0; i < n_counted; i++) {
-                struct jk_rate rate = features->rates[i];
-
-                if (!is_shared(&rate))
+        for (size_t i = 0; i < features->n_counted; i++) {
+                if (!is_shared(&features->rates[i]))
                         continue;
-                rate.of_cores = true;
-                features->rates[features->n_rates++] = rate;
+                features->cores[i] = (uint8_t)features->n_rates;
+                features->rates[features->n_rates] = features->rates[i];
+                features->rates[features->n_rates++].of_cores = true;
         }
+        features->has_cores = n > 0;
 }
 
 static void
@@ -189,6 +201,7 @@ choose(struct jk_features *features, const struct jk_sample *sample, uint32_t fi
         for (size_t i = 0; i < JK_COUNT(counted); i++)
                 if (features->task_fields & (uint32_t)counted[i].field)
                         split_rate(features, &features->events, &counted[i]);
+        features->n_counted = features->n_rates;
         if (features->wants_cores && features->shared >= 0)
                 add_cores(features);
 
@@ -255,14 +268,21 @@ static void
 add_up_rates(struct jk_features *features, const struct jk_sample *sample)
 {
         double elapsed_s = (double)sample->elapsed_ns / 1e9;
+        double sums[JK_RATES_MAX] = { 0 };
 
-        for (size_t i = 0; i < features->n_rates; i++) {
-                double sum = 0;
+        for (size_t task = 0; task < sample->n_tasks; task++) {
+                double core_part = core_part_of(features, sample, task);
 
-                for (size_t task = 0; task < sample->n_tasks; task++)
-                        sum += count_of(features, &features->rates[i], sample, task);
-                features->values[i] = features->voltage2 * sum / elapsed_s;
+                for (size_t i = 0; i < features->n_counted; i++) {
+                        double count = count_of(&features->rates[i], sample, task);
+
+                        sums[i] += count;
+                        if (features->cores[i])
+                                sums[features->cores[i]] += count * core_part;
+                }
         }
+        for (size_t i = 0; i < features->n_rates; i++)
+                features->values[i] = features->voltage2 * sums[i] / elapsed_s;
 }
 
 static bool
@@ -425,16 +445,7 @@ jk_features_find(const struct jk_features *features, enum jk_task_field field, i
 size_t
 jk_features_cores(const struct jk_features *features, size_t rate)
 {
-        const struct jk_rate *it = &features->rates[rate];
-        size_t i = 0;
-
-        if (!is_shared(it))
-                return features->n_rates;
-        while (i < features->n_rates &&
-               (!features->rates[i].of_cores || features->rates[i].field != it->field ||
-                features->rates[i].package != it->package))
-                i++;
-        return i;
+        return features->cores[rate] ? features->cores[rate] : features->n_rates;
 }
 
 size_t
@@ -466,10 +477,15 @@ double
 jk_features_weigh(const struct jk_features *features, const struct jk_sample *sample, size_t task,
                   const double weights[JK_RATES_MAX])
 {
-        double sum = 0;
+        double core_part = core_part_of(features, sample, task), sum = 0;
 
-        for (size_t i = 0; i < features->n_rates; i++)
-                if (weights[i] > 0)
-                        sum += weights[i] * count_of(features, &features->rates[i], sample, task);
+        for (size_t i = 0; i < features->n_counted; i++) {
+                double weight = weights[i];
+
+                if (features->cores[i])
+                        weight += core_part * weights[features->cores[i]];
+                if (weight > 0)
+                        sum += weight * count_of(&features->rates[i], sample, task);
+        }
         return sum;
 }

@@ -30,11 +30,13 @@ struct jk_rate {
  * one weight for each, neither below 0, work on a shared core costs from half to all of what it
  * costs on one of its own: as much as there is to learn of hardware threads. */
 struct jk_features {
-        bool wants_cores; /* set by the owner: core time is wanted, where it is known */
+        bool wants_cores; /* set by the owner: core time is wanted, where it is known … */
+        bool has_cores;   /* … and it stands among the rates: */
         int shared;       /* index of the event that tells it, or -1 */
 
-        size_t n_rates;
+        size_t n_rates, n_counted; /* of them, those before core time */
         struct jk_rate rates[JK_RATES_MAX];
+        uint8_t cores[JK_RATES_MAX]; /* by rate: the index of its core time, or 0 */
 
         /* Coordinates: the rates come first. Importance is how much a coordinate's spread (one
          * standard deviation) counts in the distance of two ticks. */

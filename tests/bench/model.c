@@ -2,7 +2,8 @@
  *
  * What the models cost: CPU time per tick of observing a sample and splitting its zones, for 2,000
  * tasks that all did something, 4 zones and three hardware counters, while the load changes so that
- * there is always something to learn. Prints JSON: per model mean, 99th percentile and maximum in
+ * there is always something to learn; and on a machine whose cores have two threads. Prints JSON:
+ * per model mean, 99th percentile and maximum in
  * milliseconds, and the allocations in the second half.
  */
 #include <stdio.h>
@@ -47,13 +48,15 @@ add_zones(struct jk_zone_table *table)
 }
 
 static void
-fill(struct jk_sample *sample, const struct jk_zone_table *zones, int tick)
+fill(struct jk_sample *sample, const struct jk_zone_table *zones,
+     const struct jk_event_table *events, int tick)
 {
         struct jk_instant now = { .monotonic_ns = tick * JK_NS_PER_S };
         double load = random_part(), ipc = 0.5 + 2 * random_part(), misses = 3e6 * random_part();
 
         jk_sample_begin(sample, &now);
         sample->zones = zones;
+        sample->events = events;
         sample->flags |= JK_SAMPLE_TASKS;
         sample->task_fields =
                 JK_TASK_CPU | JK_TASK_CYCLES | JK_TASK_INSTRUCTIONS | JK_TASK_LLC_MISSES;
@@ -66,6 +69,9 @@ fill(struct jk_sample *sample, const struct jk_zone_table *zones, int tick)
                 task->cycles = 3 * task->cpu_ns;
                 task->instructions = (uint64_t)(ipc * (double)task->cycles);
                 task->llc_misses = (uint64_t)(misses * 1e-9 * (double)task->cpu_ns);
+                if (events)
+                        jk_sample_task_events(sample, (size_t)i)[0] =
+                                (uint64_t)(random_part() * (double)task->cpu_ns);
         }
         for (int i = 0; i < ZONES; i++)
                 sample->readings[i] = (struct jk_zone_reading){
@@ -94,7 +100,7 @@ by_size(const void *a, const void *b)
 
 static void
 measure(const struct jk_model_ops *ops, struct jk_sample *sample, const struct jk_zone_table *zones,
-        const char *separator)
+        const struct jk_event_table *events, const char *separator)
 {
         static double ms[TICKS], weights[TASKS];
         struct jk_model *model;
@@ -108,7 +114,7 @@ measure(const struct jk_model_ops *ops, struct jk_sample *sample, const struct j
         for (int tick = 0; tick < TICKS; tick++) {
                 double began;
 
-                fill(sample, zones, tick);
+                fill(sample, zones, events, tick);
                 if (tick == TICKS / 2)
                         allocations_start();
                 began = cpu_ms();
@@ -125,15 +131,19 @@ measure(const struct jk_model_ops *ops, struct jk_sample *sample, const struct j
         ops->close(model);
 
         qsort(ms, TICKS, sizeof *ms, by_size);
-        printf("%s\n  \"%s\": {\"mean_ms\": %.4f, \"p99_ms\": %.4f, \"max_ms\": %.4f, "
+        printf("%s\n  \"%s%s\": {\"mean_ms\": %.4f, \"p99_ms\": %.4f, \"max_ms\": %.4f, "
                "\"allocations\": %llu}",
-               separator, ops->name, sum / TICKS, ms[TICKS * 99 / 100], ms[TICKS - 1],
-               (unsigned long long)allocations);
+               separator, ops->name, events ? ", shared cores" : "", sum / TICKS,
+               ms[TICKS * 99 / 100], ms[TICKS - 1], (unsigned long long)allocations);
 }
 
 int
 main(void)
 {
+        static const struct jk_event_table shared = {
+                .events = { { .name = JK_EVENT_SHARED_TIME, .package = -1 } },
+                .count = 1,
+        };
         struct jk_zone_table zones = { 0 };
         struct jk_sample sample;
 
@@ -142,7 +152,8 @@ main(void)
         printf("{");
         for (size_t i = 0; jk_model_list[i]; i++)
                 if (!jk_model_list[i]->argument) /* needs a file */
-                        measure(jk_model_list[i], &sample, &zones, i ? "," : "");
+                        measure(jk_model_list[i], &sample, &zones, NULL, i ? "," : "");
+        measure(&jk_model_adaptive, &sample, &zones, &shared, ",");
         printf("\n}\n");
         jk_sample_free(&sample);
         return 0;

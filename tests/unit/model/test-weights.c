@@ -548,6 +548,7 @@ thread_time_and_core_time_keep_the_ratio_that_is_assumed(void **state)
                 f->features.seen_fields = JK_TASK_CPU;
                 f->features.rates[0].field = f->features.rates[1].field = JK_TASK_CPU;
                 f->features.rates[1].of_cores = true;
+                f->features.cores[0] = 1;
                 for (int i = 0; i < CELLS; i++) {
                         double thread = random_unit(&f->random);
                         double x[2] = { thread, thread * (1 - 0.001 * shared * (i % 2)) };
