@@ -26,6 +26,12 @@
 /* What even a block without any load leaves open: meter, temperature, timer ticks. */
 #define FLOOR_ERROR 0.02
 
+/* Of blocks that are busier than the quietest by more than this, nothing is learned of warmth. */
+#define WARMTH_SPAN 0.1
+
+/* The temperature of late is a mean over about so long: it is read in steps of a degree. */
+#define RECENT_NS (10.0 * JK_NS_PER_S)
+
 /* The busiest block is forgotten after a day: 10 s each. */
 #define BUSIEST_BLOCKS 8640
 
@@ -35,6 +41,7 @@ jk_idle_init(struct jk_idle *idle)
         memset(idle, 0, sizeof *idle);
         for (size_t i = 0; i < JK_IDLE_SLOTS; i++)
                 idle->slot_of[i] = -1;
+        idle->temperature_c = NAN;
 }
 
 static struct jk_idle_block
@@ -43,6 +50,7 @@ current_block(const struct jk_idle *idle)
         return (struct jk_idle_block){
                 .power_w = idle->energy_uj * 1e3 / idle->elapsed_ns,
                 .utilisation = fmin(idle->busy / idle->elapsed_ns, 1),
+                .temperature_c = idle->heat / idle->elapsed_ns,
         };
 }
 
@@ -85,24 +93,6 @@ keep_block(struct jk_idle *idle, struct jk_idle_block block)
         idle->n_blocks++;
 }
 
-void
-jk_idle_observe(struct jk_idle *idle, int64_t energy_uj, int64_t elapsed_ns, double utilisation)
-{
-        if (elapsed_ns <= 0 || energy_uj < 0 || !(utilisation >= 0))
-                return;
-
-        idle->energy_uj += (double)energy_uj;
-        idle->elapsed_ns += (double)elapsed_ns;
-        idle->busy += fmin(utilisation, 1) * (double)elapsed_ns;
-        idle->total_ns += elapsed_ns;
-
-        if (idle->elapsed_ns < BLOCK_NS)
-                return;
-
-        keep_block(idle, current_block(idle));
-        idle->energy_uj = idle->elapsed_ns = idle->busy = 0;
-}
-
 static bool
 is_of_last_day(const struct jk_idle *idle, size_t i)
 {
@@ -136,6 +126,60 @@ find_quietest(const struct jk_idle *idle, struct jk_idle_block *ret_block, doubl
         return true;
 }
 
+/* From the quietest blocks of each slot of the last day, in the order of time. */
+static void
+learn_warmth(struct jk_idle *idle)
+{
+        struct jk_idle_block blocks[JK_IDLE_SLOTS], quietest = { 0 };
+        double lowest_w;
+        size_t n = 0;
+
+        if (isnan(idle->temperature_c) || !find_quietest(idle, &quietest, &lowest_w))
+                return;
+
+        for (int64_t k = 1; k <= JK_IDLE_SLOTS; k++) {
+                size_t i = (size_t)((idle->total_ns / SLOT_NS + k) % JK_IDLE_SLOTS);
+
+                if (is_of_last_day(idle, i) && !isnan(idle->quietest[i].temperature_c) &&
+                    idle->quietest[i].utilisation <= quietest.utilisation + WARMTH_SPAN)
+                        blocks[n++] = idle->quietest[i];
+        }
+        idle->warmth = jk_warmth_of(blocks, n);
+}
+
+static void
+follow_temperature(struct jk_idle *idle, double elapsed_ns, double temperature_c)
+{
+        if (isnan(temperature_c))
+                return;
+        if (isnan(idle->temperature_c))
+                idle->temperature_c = temperature_c;
+        idle->temperature_c +=
+                (1 - exp(-elapsed_ns / RECENT_NS)) * (temperature_c - idle->temperature_c);
+}
+
+void
+jk_idle_observe(struct jk_idle *idle, int64_t energy_uj, int64_t elapsed_ns, double utilisation,
+                double temperature_c)
+{
+        if (elapsed_ns <= 0 || energy_uj < 0 || !(utilisation >= 0))
+                return;
+
+        idle->energy_uj += (double)energy_uj;
+        idle->elapsed_ns += (double)elapsed_ns;
+        idle->busy += fmin(utilisation, 1) * (double)elapsed_ns;
+        idle->heat += temperature_c * (double)elapsed_ns;
+        follow_temperature(idle, (double)elapsed_ns, temperature_c);
+        idle->total_ns += elapsed_ns;
+
+        if (idle->elapsed_ns < BLOCK_NS)
+                return;
+
+        keep_block(idle, current_block(idle));
+        idle->energy_uj = idle->elapsed_ns = idle->busy = idle->heat = 0;
+        learn_warmth(idle);
+}
+
 /* Power at utilisation 0, going down from a block by a ratio of full load to idle. */
 static double
 descend(struct jk_idle_block from, double ratio)
@@ -147,7 +191,7 @@ struct jk_idle_estimate
 jk_idle_estimate(const struct jk_idle *idle)
 {
         struct jk_idle_block quietest = { 0 };
-        double lowest_w, floor_w, spread_w, slope;
+        double lowest_w, floor_w, spread_w, slope, warmer_w;
 
         if (!find_quietest(idle, &quietest, &lowest_w))
                 return (struct jk_idle_estimate){ .power_w = NAN, .error_w = NAN };
@@ -164,8 +208,10 @@ jk_idle_estimate(const struct jk_idle *idle)
                 spread_w = descend(quietest, PRIOR_RATIO_LOW) - floor_w;
         }
 
+        warmer_w = jk_warmth_between(&idle->warmth, quietest.temperature_c, idle->temperature_c);
         return (struct jk_idle_estimate){
-                .power_w = fmin(floor_w, lowest_w),
-                .error_w = hypot(spread_w, FLOOR_ERROR * quietest.power_w),
+                .power_w = fmax(fmin(floor_w, lowest_w) + warmer_w, 0),
+                .error_w = hypot(hypot(spread_w, FLOOR_ERROR * quietest.power_w),
+                                 idle->warmth.error_w),
         };
 }

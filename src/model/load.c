@@ -128,9 +128,26 @@ tells_idle(const struct jk_sample *sample, size_t i)
                !jk_sample_has_gap(sample, i);
 }
 
+/* The mean over the CPUs that tell, or NaN. */
+static double
+temperature_of(const struct jk_sample *sample)
+{
+        double sum = 0;
+        size_t n = 0;
+
+        for (size_t i = 0; i < sample->n_cpus; i++)
+                if (sample->cpus[i].temperature_seen) {
+                        sum += (double)sample->cpus[i].temperature_mc / 1e3;
+                        n++;
+                }
+        return n > 0 ? sum / (double)n : NAN;
+}
+
 void
 jk_idles_observe(struct jk_idles *idles, const struct jk_sample *sample, double utilisation)
 {
+        double temperature_c = temperature_of(sample);
+
         if (sample->flags & JK_SAMPLE_SUSPENDED)
                 return;
 
@@ -146,7 +163,7 @@ jk_idles_observe(struct jk_idles *idles, const struct jk_sample *sample, double 
                         jk_idle_init(idles->zones[i]);
                 }
                 jk_idle_observe(idles->zones[i], reading->energy_uj, reading->elapsed_ns,
-                                utilisation);
+                                utilisation, temperature_c);
         }
 }
 

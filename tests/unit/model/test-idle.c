@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "model/idle.h"
+#include "tests/unit/model/random.h"
 
 /* Watts of a machine with a floor and a bent curve. */
 static double
@@ -20,7 +21,7 @@ run(struct jk_idle *idle, double floor_w, double utilisation, int seconds)
 {
         for (int i = 0; i < seconds; i++)
                 jk_idle_observe(idle, (int64_t)(watts(floor_w, utilisation) * 1e6), JK_NS_PER_S,
-                                utilisation);
+                                utilisation, NAN);
 }
 
 static void
@@ -42,7 +43,7 @@ nothing_is_known_before_the_first_reading(void **state)
         (void)state;
         jk_idle_init(&idle);
         assert_true(isnan(jk_idle_estimate(&idle).power_w));
-        jk_idle_observe(&idle, 30000000, JK_NS_PER_S, NAN); /* nor where CPUs are not seen */
+        jk_idle_observe(&idle, 30000000, JK_NS_PER_S, NAN, NAN); /* nor where CPUs are not seen */
         assert_true(isnan(jk_idle_estimate(&idle).power_w));
 }
 
@@ -90,7 +91,7 @@ a_short_dip_is_not_sustained(void **state)
         jk_idle_init(&idle);
         run(&idle, 30, 0, 60);
         /* half a second in which the counter hardly moved (it updates when it likes) */
-        jk_idle_observe(&idle, 100, JK_NS_PER_S / 2, 0);
+        jk_idle_observe(&idle, 100, JK_NS_PER_S / 2, 0, NAN);
         run(&idle, 30, 0, 60);
         assert_true(fabs(jk_idle_estimate(&idle).power_w - 30) < 2);
 }
@@ -129,7 +130,7 @@ the_estimate_is_never_negative_nor_above_the_quietest_reading(void **state)
                         utilisation = (double)(seed >> 40) / (1 << 24);
                         lowest_w = fmin(lowest_w, power_w);
                         jk_idle_observe(&idle, (int64_t)(power_w * 1e7), 10 * JK_NS_PER_S,
-                                        utilisation);
+                                        utilisation, NAN);
                         assert_true(jk_idle_estimate(&idle).power_w >= 0);
                         assert_true(jk_idle_estimate(&idle).power_w <= lowest_w + 1e-3);
                         assert_true(isfinite(jk_idle_estimate(&idle).error_w));
@@ -148,10 +149,10 @@ of_blocks_about_as_low_the_least_busy_counts(void **state)
         for (int order = 0; order < 2; order++) {
                 jk_idle_init(&idle);
                 jk_idle_observe(&idle, order ? 40000000 : 39700000, 10 * JK_NS_PER_S,
-                                order ? 0.003 : 0.4);
+                                order ? 0.003 : 0.4, NAN);
                 jk_idle_observe(&idle, order ? 39700000 : 40000000, 10 * JK_NS_PER_S,
-                                order ? 0.4 : 0.003);
-                jk_idle_observe(&idle, 200000000, 10 * JK_NS_PER_S, 0.6);
+                                order ? 0.4 : 0.003, NAN);
+                jk_idle_observe(&idle, 200000000, 10 * JK_NS_PER_S, 0.6, NAN);
                 assert_true(fabs(jk_idle_estimate(&idle).power_w - 3.95) < 0.05);
         }
 }
@@ -186,6 +187,94 @@ a_reading_of_another_time_teaches_nothing(void **state)
         jk_sample_free(&sample);
 }
 
+/* ---- warmth ---- */
+
+/* A day of a machine that is busy for three minutes of each ten, and hardly else. */
+struct day {
+        double leak_w;    /* per °C above 30 */
+        double weather_c; /* how far the day's temperature swings */
+        double heated_c;  /* at full load */
+        double jitter_c;  /* by chance */
+        bool is_told;     /* the temperature */
+};
+
+static struct jk_idle_estimate
+after(const struct day *day, double last_c)
+{
+        struct jk_idle idle;
+        uint64_t random = 5;
+
+        jk_idle_init(&idle);
+        for (int minute = 0; minute < 24 * 60; minute++) {
+                double load = minute % 10 < 3 ? 0.6 : 0.05 * random_unit(&random);
+                double temperature_c = 30 +
+                                       day->weather_c * 0.5 * (1 - cos(minute / 720.0 * 3.14159)) +
+                                       day->heated_c * load + day->jitter_c * random_unit(&random);
+                double power_w = watts(20 + day->leak_w * (temperature_c - 30), load) *
+                                 (1 + 0.002 * random_normal(&random));
+
+                jk_idle_observe(&idle, (int64_t)(power_w * 60e6), 60 * JK_NS_PER_S, load,
+                                day->is_told ? floor(temperature_c) : NAN);
+        }
+        for (int i = 0; i < 3; i++)
+                jk_idle_observe(&idle, 1000000000, 10 * JK_NS_PER_S, 1, last_c);
+        return jk_idle_estimate(&idle);
+}
+
+static void
+the_floor_follows_the_temperature(void **state)
+{
+        struct day day = { .leak_w = 0.4, .weather_c = 15, .heated_c = 20, .jitter_c = 2 };
+
+        (void)state;
+        for (int told = 0; told < 2; told++) {
+                double off_w = 0;
+
+                day.is_told = told;
+                for (double at_c = 32; at_c <= 44; at_c += 3)
+                        off_w = fmax(off_w,
+                                     fabs(after(&day, at_c).power_w - 20 - 0.4 * (at_c - 30)));
+                print_message("# off by %.2f W of 20 to 26%s\n", off_w, told ? "" : " if not told");
+                assert_true(told ? off_w < 1.2 : off_w > 4);
+        }
+}
+
+static void
+what_was_never_seen_is_not_extrapolated(void **state)
+{
+        struct day day = { .leak_w = 0.4, .weather_c = 15, .jitter_c = 2, .is_told = true };
+        double warmest_w = after(&day, 47).power_w;
+
+        (void)state;
+        assert_true(fabs(after(&day, 90).power_w - warmest_w) < 0.5);
+        assert_true(after(&day, -100).power_w > 18);
+        assert_true(after(&day, 47).error_w > 0);
+}
+
+/* Temperature that says nothing of the floor: by chance, by load, or the wrong way round. */
+static void
+where_temperature_tells_nothing_the_floor_is_as_without(void **state)
+{
+        static const struct day days[] = {
+                { .leak_w = 0, .weather_c = 15, .heated_c = 20, .jitter_c = 2 },
+                { .leak_w = 0, .jitter_c = 10 },
+                { .leak_w = 0, .heated_c = 50 },
+                { .leak_w = -0.2, .weather_c = 15 },
+                { .leak_w = 0.4 }, /* it would, but never changed */
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
+                struct day told = days[i];
+                struct jk_idle_estimate with, without;
+
+                told.is_told = true;
+                with = after(&told, 45);
+                without = after(&days[i], 45);
+                assert_true(with.power_w == without.power_w && with.error_w == without.error_w);
+        }
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_known_before_the_first_reading),
         cmocka_unit_test(an_idle_machine_shows_its_floor),
@@ -194,6 +283,9 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_floor_follows_the_machine_within_a_day),
         cmocka_unit_test(a_reading_of_another_time_teaches_nothing),
         cmocka_unit_test(of_blocks_about_as_low_the_least_busy_counts),
+        cmocka_unit_test(the_floor_follows_the_temperature),
+        cmocka_unit_test(what_was_never_seen_is_not_extrapolated),
+        cmocka_unit_test(where_temperature_tells_nothing_the_floor_is_as_without),
         cmocka_unit_test(the_estimate_is_never_negative_nor_above_the_quietest_reading),
 };
 
