@@ -41,6 +41,10 @@ int jk_options_parse(const struct jk_command *command, const struct jk_option *o
 int jk_usage_error(const struct jk_command *command, const char *format, ...)
         __attribute__((format(printf, 2, 3), cold));
 
+/* Say on stderr what went wrong: "joulekeeper WHO: MESSAGE". A message may quote what others wrote,
+ * as names in a recording: it neither speaks to the terminal nor forges a line. */
+void jk_say(const char *who, const char *message) __attribute__((cold));
+
 extern const struct jk_command jk_command_config;
 extern const struct jk_command jk_command_doctor;
 extern const struct jk_command jk_command_import;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/command.h"
 #include "cmd/sensors.h"
 #include "import/hwpc-live.h"
 #include "import/ticks.h"
@@ -23,23 +24,13 @@ struct run {
         uint64_t complaints;
 };
 
-/* It may quote what a sensor sent, and whoever can connect is a sensor. */
-static void
-say(const char *message)
-{
-        jk_autotext struct jk_text safe = { 0 };
-
-        jk_text_utf8(&safe, message);
-        fprintf(stderr, "joulekeeper import: %s\n", safe.failed ? "out of memory" : safe.data);
-}
-
 static void
 refused(void *data, const char *message)
 {
         struct run *run = data;
 
         if (run->complaints++ < COMPLAINTS_MAX)
-                say(message);
+                jk_say("import", message);
 }
 
 /* How far apart reports are is known when the first are there, and told in a second header. */

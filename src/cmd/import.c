@@ -249,9 +249,12 @@ report(const struct import *import, const struct jk_recorder_report *written)
 {
         const struct jk_observations *seen = &import->seen;
 
-        if (seen->n_bad > 0)
-                fprintf(stderr, "joulekeeper import: %zu left out; the first: %s\n", seen->n_bad,
-                        seen->first_bad.message);
+        if (seen->n_bad > 0) {
+                struct jk_error first = seen->first_bad;
+
+                jk_error_prefix(&first, "%zu left out; the first: ", seen->n_bad);
+                jk_say("import", first.message);
+        }
         if (strcmp(import->given->output, "-") != 0)
                 fprintf(stderr,
                         "joulekeeper import: %s: %llu ticks of %zu tasks and %zu zones, %llu "
@@ -380,7 +383,7 @@ import_main(const struct jk_command *command, int argc, char *argv[])
         jk_observations_free(&import.seen);
         if (r == 0)
                 return JK_EXIT_OK;
-        fprintf(stderr, "joulekeeper import: %s\n", err.message);
+        jk_say("import", err.message);
         return JK_EXIT_FAILURE;
 }
 

@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/root.h"
+#include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/evaluate.h"
 #include "model/model.h"
@@ -134,7 +135,13 @@ print_number(double value, int width, int digits)
 static void
 print_row(const char *model, const struct jk_zone_errors *errors)
 {
-        printf("%-10s %-14s %8llu", model, errors->zone, (unsigned long long)errors->n);
+        jk_autotext struct jk_text zone = { 0 }; /* as the recording calls it */
+
+        jk_text_utf8(&zone, errors->zone);
+        if (zone.failed)
+                jk_text_clear(&zone);
+        printf("%-10s %-14s %8llu", model, zone.data ? zone.data : "",
+               (unsigned long long)errors->n);
         print_number(errors->mean_w, 9, 2);
         print_number(errors->mae_w, 8, 3);
         print_number(errors->mape_pct, 7, 2);
@@ -143,7 +150,7 @@ print_row(const char *model, const struct jk_zone_errors *errors)
         printf("\n");
         if (errors->unanswered > 0)
                 printf("  %llu more ticks of %s without an answer: too little was learned\n",
-                       (unsigned long long)errors->unanswered, errors->zone);
+                       (unsigned long long)errors->unanswered, zone.data ? zone.data : "");
 }
 
 static void
@@ -243,7 +250,7 @@ evaluate_main(const struct jk_command *command, int argc, char *argv[])
         request.evaluation.n_paths = (size_t)(argc - first);
         if (evaluate_all(&request, &err) < 0) {
                 fflush(stdout);
-                fprintf(stderr, "joulekeeper model evaluate: %s\n", err.message);
+                jk_say("model evaluate", err.message);
                 return JK_EXIT_FAILURE;
         }
         return JK_EXIT_OK;

@@ -225,7 +225,7 @@ take_directory(struct request *request, const char *path, struct jk_error *err)
                 if (name.failed || !is_model_file(name.data))
                         continue;
                 if (jk_model_file_read(name.data, &file, &fault) < 0)
-                        fprintf(stderr, "joulekeeper model match: %s\n", fault.message);
+                        jk_say("model match", fault.message);
                 else
                         r = take(request, &file, name.data, err);
         }
@@ -333,7 +333,7 @@ match_main(const struct jk_command *command, int argc, char *argv[])
         free(request.candidates);
         if (r == 0)
                 return JK_EXIT_OK;
-        fprintf(stderr, "joulekeeper model match: %s\n", err.message);
+        jk_say("model match", err.message);
         return JK_EXIT_FAILURE;
 }
 

@@ -207,7 +207,7 @@ show_main(const struct jk_command *command, int argc, char *argv[])
                 return jk_usage_error(command, "give one model: a shipped one's name, or a file");
 
         if (show(argv[first], request.json, &err) < 0) {
-                fprintf(stderr, "joulekeeper model show: %s\n", err.message);
+                jk_say("model show", err.message);
                 return JK_EXIT_FAILURE;
         }
         return JK_EXIT_OK;

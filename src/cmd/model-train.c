@@ -220,7 +220,7 @@ train_main(const struct jk_command *command, int argc, char *argv[])
 
         request.training.paths = paths;
         if (train(&request, &err) < 0) {
-                fprintf(stderr, "joulekeeper model train: %s\n", err.message);
+                jk_say("model train", err.message);
                 return JK_EXIT_FAILURE;
         }
         return JK_EXIT_OK;

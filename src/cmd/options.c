@@ -21,6 +21,15 @@ enum {
 
 static const struct jk_option help_row = { 'h', "help", NULL, "print this help" };
 
+void
+jk_say(const char *who, const char *message)
+{
+        jk_autotext struct jk_text safe = { 0 };
+
+        jk_text_utf8(&safe, message);
+        fprintf(stderr, "joulekeeper %s: %s\n", who, safe.failed ? "out of memory" : safe.data);
+}
+
 int
 jk_usage_error(const struct jk_command *command, const char *format, ...)
 {

@@ -367,7 +367,7 @@ record_main(const struct jk_command *command, int argc, char *argv[])
         jk_disguiser_free(given.disguiser);
         if (r >= 0)
                 return r;
-        fprintf(stderr, "joulekeeper record: %s\n", err.message);
+        jk_say("record", err.message);
         return JK_EXIT_FAILURE;
 }
 

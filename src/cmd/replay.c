@@ -497,7 +497,7 @@ replay_main(const struct jk_command *command, int argc, char *argv[])
         replay.glyphs = jk_glyphs_for_locale();
         if (replay_all(&replay, &err) < 0) {
                 fflush(stdout);
-                fprintf(stderr, "joulekeeper replay: %s\n", err.message);
+                jk_say("replay", err.message);
                 return JK_EXIT_FAILURE;
         }
         return JK_EXIT_OK;

@@ -175,16 +175,6 @@ struct run {
         bool is_live;
 };
 
-/* It may quote what a sensor sent, and whoever can connect is a sensor. */
-static void
-say(const char *message)
-{
-        jk_autotext struct jk_text safe = { 0 };
-
-        jk_text_utf8(&safe, message);
-        fprintf(stderr, "joulekeeper smartwatts: %s\n", safe.failed ? "out of memory" : safe.data);
-}
-
 static void
 print_power(void *data, const struct jk_smartwatts_power *power)
 {
@@ -199,7 +189,7 @@ complain(void *data, enum jk_smartwatts_problem problem, const char *message)
         struct run *run = data;
 
         if (run->complaints[problem]++ < COMPLAINTS_MAX)
-                say(message);
+                jk_say("smartwatts", message);
 }
 
 static void
@@ -315,7 +305,7 @@ take_all(struct run *run, struct jk_error *err)
         while ((r = jk_hwpc_read(run->reader, &run->report, err)) != 0) {
                 if (r == -EBADMSG) {
                         if (run->refused++ < COMPLAINTS_MAX)
-                                say(err->message);
+                                jk_say("smartwatts", err->message);
                         continue;
                 }
                 if (r < 0)
@@ -345,7 +335,7 @@ run_all(const struct settings *settings, char *const *paths, size_t n)
         if (r == 0)
                 r = close_output(&run, &err);
         if (r < 0)
-                say(err.message);
+                jk_say("smartwatts", err.message);
         return r < 0 || run.refused > 0 ? JK_EXIT_FAILURE : JK_EXIT_OK;
 }
 

@@ -65,7 +65,7 @@ text_fault(const struct jk_field *field, const json_t *value, void *place)
         for (size_t i = 0; i < length; i++) {
                 unsigned char c = (unsigned char)text[i];
 
-                if (c < ' ' || c == 0x7f)
+                if (c < ' ' || c == 0x7f || (c == 0xc2 && (unsigned char)text[i + 1] < 0xa0))
                         return "this has control characters";
                 if (field->type == JK_FIELD_NAME && !isalnum(c) && !strchr("._-", c))
                         return "give letters, digits, '.', '_' and '-'";

@@ -169,6 +169,9 @@ static const struct {
           "\"cpu\": {\"name\": \"a\\nb\"}, " MADE "}",
           "cpu.name: this has control characters" },
         { "{" HEAD "\"kind\": \"curve\", \"features\": [], \"idle_watts\": 1, "
+          "\"cpu\": {\"name\": \"a\\u009bb\"}, " MADE "}",
+          "cpu.name: this has control characters" },
+        { "{" HEAD "\"kind\": \"curve\", \"features\": [], \"idle_watts\": 1, "
           "\"cpu\": {\"name\": \"a\\u0000b\"}, " MADE "}",
           "m.json:1: " },
         { "{" HEAD "\"kind\": \"curve\", \"features\": [], \"idle_watts\": 1, "
