@@ -4,8 +4,9 @@
  * ratios stay what they are, as these are all that formulas use:
  *
  * - What was counted of a socket stands with the first of its CPUs.
- * - Of several packages, each has an equal part of what tasks counted, but for events that were
- *   counted there; and an equal part of the CPUs, all of which run at the machine's mean frequency.
+ * - Of several packages, each has that part of what a task counted everywhere that it has of its
+ * CPU time, or an equal one where that is not told; and an equal part of the CPUs, all of which run
+ * at the machine's mean frequency.
  * - MPERF is the time that a CPU was busy, times a base frequency; APERF the same times its own.
  */
 #include "hwpc/export.h"
@@ -194,7 +195,7 @@ add_up(uint64_t a, uint64_t b)
         return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
 }
 
-/* A socket's part of what was counted of all. */
+/* A socket's part of what was counted of all, where nothing tells which. */
 static uint64_t
 part_of(const struct jk_hwpc_export *export, uint64_t count, uint32_t socket)
 {

@@ -28,7 +28,9 @@ static const struct {
         { JK_TASK_CPU, offsetof(struct jk_task_record, cpu_ns), "PERF_COUNT_SW_TASK_CLOCK" },
 };
 
-_Static_assert(JK_COUNT(fields) == JK_HWPC_FIELDS_MAX, "every field has a column");
+_Static_assert(JK_COUNT(fields) == JK_HWPC_FIELDS_MAX &&
+                       JK_HWPC_FIELDS_MAX + JK_EVENTS_MAX == 2 * 18,
+               "P * (36 - P) columns are most where P is 18");
 
 void
 jk_hwpc_targets_free(struct jk_hwpc_targets *targets)
@@ -54,30 +56,57 @@ has_event(const struct jk_sample *sample, const char *name, bool of_package)
         return false;
 }
 
+/* One that is counted everywhere is a column of each place, where places are told. */
 static void
-add_field(struct jk_hwpc_targets *targets, size_t field)
+add_column(struct jk_hwpc_targets *targets, struct jk_hwpc_column column)
 {
         struct jk_hwpc_columns *columns = &targets->columns;
 
-        columns->columns[columns->count++] = (struct jk_hwpc_column){
-                .event = fields[field].event,
-                .package = -1,
-                .is_software = fields[field].field == JK_TASK_CPU && targets->has_counters,
-                .is_field = true,
-                .at = fields[field].at,
-        };
+        column.place = -1;
+        if (column.package >= 0 || targets->n_places == 0) {
+                columns->columns[columns->count++] = column;
+                return;
+        }
+        for (size_t i = 0; i < targets->n_places; i++) {
+                column.place = (int)i;
+                column.package = targets->places[i].package;
+                columns->columns[columns->count++] = column;
+        }
+}
+
+static void
+add_field(struct jk_hwpc_targets *targets, size_t field)
+{
+        add_column(targets, (struct jk_hwpc_column){
+                                    .event = fields[field].event,
+                                    .package = -1,
+                                    .is_software = fields[field].field == JK_TASK_CPU &&
+                                                   targets->has_counters,
+                                    .is_field = true,
+                                    .at = fields[field].at,
+                            });
 }
 
 static void
 add_event(struct jk_hwpc_targets *targets, const struct jk_event *event, size_t index)
 {
-        struct jk_hwpc_columns *columns = &targets->columns;
+        add_column(targets, (struct jk_hwpc_column){
+                                    .event = event->name,
+                                    .package = event->package,
+                                    .at = index,
+                            });
+}
 
-        columns->columns[columns->count++] = (struct jk_hwpc_column){
-                .event = event->name,
-                .package = event->package,
-                .at = index,
-        };
+static void
+find_places(struct jk_hwpc_targets *targets, const struct jk_sample *sample)
+{
+        targets->n_places = 0;
+        for (size_t i = 0; i < jk_sample_n_events(sample); i++)
+                if (jk_event_tells_place(&sample->events->events[i]))
+                        targets->places[targets->n_places++] = (struct jk_hwpc_place){
+                                .package = sample->events->events[i].package,
+                                .event = i,
+                        };
 }
 
 /* CPU time is no counter of the hardware, which formulas would learn by where there are some; it
@@ -88,6 +117,7 @@ choose_columns(struct jk_hwpc_targets *targets, const struct jk_sample *sample)
 {
         const uint32_t counters = JK_TASK_CYCLES | JK_TASK_INSTRUCTIONS | JK_TASK_LLC_MISSES;
 
+        find_places(targets, sample);
         targets->columns.count = 0;
         if (sample->task_fields & counters)
                 targets->has_counters = true;
@@ -108,12 +138,39 @@ choose_columns(struct jk_hwpc_targets *targets, const struct jk_sample *sample)
         }
 }
 
+/* A task's part of a count in one of the places, by its CPU time there; of one that had none, an
+ * equal part. The parts add up to the count. */
 static uint64_t
-count_of(const struct jk_sample *sample, size_t task, const struct jk_hwpc_column *column)
+part_of(const struct jk_hwpc_targets *targets, const uint64_t *events, uint64_t count, size_t place)
 {
-        if (!column->is_field)
-                return jk_sample_task_events(sample, task)[column->at];
-        return *(const uint64_t *)((const char *)&sample->tasks[task] + column->at);
+        unsigned __int128 before = 0, here, all = 0;
+
+        for (size_t i = 0; i < targets->n_places; i++) {
+                uint64_t cpu_ns = events[targets->places[i].event];
+
+                before += i < place ? cpu_ns : 0;
+                all += cpu_ns;
+        }
+        here = events[targets->places[place].event];
+        if (all == 0) {
+                before = place;
+                here = 1;
+                all = targets->n_places;
+        }
+        return (uint64_t)(count * (before + here) / all - count * before / all);
+}
+
+static uint64_t
+count_of(const struct jk_hwpc_targets *targets, const struct jk_sample *sample, size_t task,
+         const struct jk_hwpc_column *column)
+{
+        const uint64_t *events = jk_sample_task_events(sample, task);
+        uint64_t count =
+                column->is_field
+                        ? *(const uint64_t *)((const char *)&sample->tasks[task] + column->at)
+                        : events[column->at];
+
+        return column->place < 0 ? count : part_of(targets, events, count, (size_t)column->place);
 }
 
 /* ---- cgroups ---- */
@@ -223,7 +280,7 @@ take_task(struct jk_hwpc_targets *targets, const struct jk_sample *sample, size_
         if (find_slot(targets, sample->tasks[task].cgroup, &slot) < 0 || list(targets, slot) < 0)
                 return -ENOMEM;
         for (size_t i = 0; i < targets->columns.count; i++) {
-                uint64_t count = count_of(sample, task, &targets->columns.columns[i]);
+                uint64_t count = count_of(targets, sample, task, &targets->columns.columns[i]);
 
                 add(&targets->slots[slot], i, count);
                 add(&targets->all, i, count);

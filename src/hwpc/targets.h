@@ -8,15 +8,24 @@
 #include "hwpc/report.h"
 #include "sample/sample.h"
 
-enum { JK_HWPC_FIELDS_MAX = 4, JK_HWPC_COLUMNS_MAX = JK_HWPC_FIELDS_MAX + JK_EVENTS_MAX };
+/* With CPU time told of P packages there are at most 36 - P other columns, each of which there is P
+ * times. */
+enum { JK_HWPC_FIELDS_MAX = 4, JK_HWPC_COLUMNS_MAX = 18 * 18 };
 
 /* Something that tasks are counted by, in the tick. */
 struct jk_hwpc_column {
         const char *event; /* as the sensor calls it */
-        int package;       /* counted there only, or -1 */
+        int package;       /* of there only, or -1 */
         bool is_software;  /* no counter of the hardware, where there are some */
         bool is_field;
         size_t at; /* offset in a task's record, or index of an event */
+        int place; /* of what was counted everywhere, the part of this one of the places; or -1 */
+};
+
+/* A package of which a task's CPU time there is told. */
+struct jk_hwpc_place {
+        int package;
+        size_t event; /* index */
 };
 
 struct jk_hwpc_columns {
@@ -33,6 +42,8 @@ struct jk_hwpc_counts {
 /* Zero-initialised is empty. */
 struct jk_hwpc_targets {
         struct jk_hwpc_columns columns;
+        struct jk_hwpc_place places[JK_EVENTS_MAX];
+        size_t n_places;
         struct jk_map by_cgroup; /* id -> slot */
         struct jk_hwpc_counts *slots;
         size_t n_slots, slots_capacity, n_free;

@@ -4,9 +4,11 @@
  */
 #include "tests/unit/import/converted.h"
 
+#include <jansson.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "hwpc/export.h"
 #include "import/hwpc.h"
 
@@ -248,6 +250,84 @@ an_event_of_a_package_stands_with_that_socket_alone(void **state)
         tear_down(&m);
 }
 
+/* The sum of an event's counts on a socket, of all targets but "all", or of that. */
+static uint64_t
+count_on(const struct machine *m, const char *event, const char *socket, bool of_all)
+{
+        jk_autofree char *documents = strdup(m->documents.data);
+        char *rest = documents, *line;
+        uint64_t sum = 0;
+
+        while ((line = strsep(&rest, "\n")) && *line) {
+                json_t *json = json_loads(line, 0, NULL), *groups, *cpus, *counts;
+                const char *group, *cpu;
+
+                assert_non_null(json);
+                groups = json_object_get(json, "groups");
+                json_object_foreach(groups, group, cpus)
+                        json_object_foreach(json_object_get(cpus, socket), cpu, counts)
+                                if (of_all ==
+                                    !strcmp(json_string_value(json_object_get(json, "target")),
+                                            "all"))
+                                        sum += (uint64_t)json_integer_value(
+                                                json_object_get(counts, event));
+                json_decref(json);
+        }
+        return sum;
+}
+
+/* What two tasks counted stands where each of them ran; of one that had no CPU time, half of it. */
+static void
+counts_stand_with_the_socket_that_a_task_ran_on(void **state)
+{
+        static const struct {
+                uint64_t cycles, uops, cpu_ns[2];
+        } tasks[] = {
+                { 1000, 7, { 300, 100 } },
+                { 4000, 5, { 0, 50 } },
+                { 101, 0, { 0, 0 } },
+        };
+        struct machine m;
+
+        (void)state;
+        set_up(&m, 2, false);
+        for (int i = 0; i < 3; i++) {
+                struct jk_event event = { "UOPS", -1 };
+
+                if (i > 0)
+                        event = (struct jk_event){ JK_EVENT_CPU_TIME, i - 1 };
+                assert_int_equal(jk_event_add(&m.events, &event), i);
+        }
+        for (int tick = 0; tick < 2; tick++) {
+                begin(&m, JK_TASK_CYCLES | JK_TASK_CPU);
+                for (size_t i = 0; i < JK_COUNT(tasks); i++) {
+                        struct jk_task_record *task = jk_sample_add_task(&m.sample);
+                        uint64_t *events = jk_sample_task_events(&m.sample, i);
+
+                        assert_non_null(task);
+                        task->cgroup = 1 + i / 2;
+                        task->cycles = tasks[i].cycles;
+                        task->cpu_ns = tasks[i].cpu_ns[0] + tasks[i].cpu_ns[1];
+                        events[0] = tasks[i].uops;
+                        events[1] = tasks[i].cpu_ns[0];
+                        events[2] = tasks[i].cpu_ns[1];
+                }
+                assert_int_equal(make_reports(&m, NULL), 0);
+        }
+        for (int of_all = 0; of_all < 2; of_all++) {
+                assert_int_equal(count_on(&m, "CPU_CLK_THREAD_UNHALTED:THREAD_P", "0", of_all),
+                                 750 + 50);
+                assert_int_equal(count_on(&m, "CPU_CLK_THREAD_UNHALTED:THREAD_P", "1", of_all),
+                                 250 + 4000 + 51);
+                assert_int_equal(count_on(&m, "UOPS", "0", of_all), 5);
+                assert_int_equal(count_on(&m, "UOPS", "1", of_all), 2 + 5);
+                assert_int_equal(count_on(&m, "PERF_COUNT_SW_TASK_CLOCK", "0", of_all), 300);
+                assert_int_equal(count_on(&m, "PERF_COUNT_SW_TASK_CLOCK", "1", of_all), 150);
+                assert_int_equal(count_on(&m, JK_EVENT_CPU_TIME, "1", of_all), 0);
+        }
+        tear_down(&m);
+}
+
 static void
 without_counters_time_stands_in_their_group(void **state)
 {
@@ -333,6 +413,7 @@ two_ticks_never_have_the_same_time(void **state)
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_exported_is_imported_as_it_was),
         cmocka_unit_test(an_event_of_a_package_stands_with_that_socket_alone),
+        cmocka_unit_test(counts_stand_with_the_socket_that_a_task_ran_on),
         cmocka_unit_test(without_counters_time_stands_in_their_group),
         cmocka_unit_test(a_first_tick_and_what_was_not_seen_are_not_reported),
         cmocka_unit_test(a_count_beyond_all_counters_is_refused),
