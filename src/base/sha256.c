@@ -4,7 +4,6 @@
  */
 #include "base/sha256.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,18 +84,48 @@ take_end(uint32_t hash[static 8], const uint8_t *rest, size_t left, uint64_t len
 }
 
 void
-jk_sha256_hex(const void *data, size_t length, char ret_hex[static JK_SHA256_HEX_SIZE])
+jk_sha256_begin(struct jk_sha256 *sha)
 {
         /* §5.3.3: the same of the square roots of the first 8 primes. */
-        uint32_t hash[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                             0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
-        const uint8_t *bytes = length > 0 ? data : (const uint8_t *)"";
-        size_t left = length;
+        static const uint32_t start[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                           0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
 
-        for (; left >= BLOCK; left -= BLOCK, bytes += BLOCK)
-                take_block(hash, bytes);
-        take_end(hash, bytes, left, length);
+        memcpy(sha->hash, start, sizeof start);
+        sha->length = 0;
+}
 
+void
+jk_sha256_add(struct jk_sha256 *sha, const void *data, size_t length)
+{
+        const uint8_t *bytes = data;
+
+        while (length > 0) {
+                size_t held = sha->length % BLOCK;
+                size_t n = length < BLOCK - held ? length : BLOCK - held;
+
+                memcpy(sha->rest + held, bytes, n);
+                if (held + n == BLOCK)
+                        take_block(sha->hash, sha->rest);
+                sha->length += n;
+                bytes += n;
+                length -= n;
+        }
+}
+
+void
+jk_sha256_end(struct jk_sha256 *sha, char ret_hex[static JK_SHA256_HEX_SIZE])
+{
+        take_end(sha->hash, sha->rest, sha->length % BLOCK, sha->length);
         for (size_t i = 0; i < 8; i++)
-                snprintf(ret_hex + 8 * i, 9, "%08x", hash[i]);
+                snprintf(ret_hex + 8 * i, 9, "%08x", sha->hash[i]);
+}
+
+void
+jk_sha256_hex(const void *data, size_t length, char ret_hex[static JK_SHA256_HEX_SIZE])
+{
+        struct jk_sha256 sha;
+
+        jk_sha256_begin(&sha);
+        jk_sha256_add(&sha, data, length);
+        jk_sha256_end(&sha, ret_hex);
 }
