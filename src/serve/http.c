@@ -23,7 +23,9 @@
 #include "serve/accept.h"
 #include "serve/body.h"
 #include "serve/connection.h"
+#include "serve/headers.h"
 #include "serve/host.h"
+#include "serve/intake.h"
 #include "serve/listen.h"
 #include "serve/offering.h"
 #include "serve/route.h"
@@ -48,6 +50,7 @@ struct jk_server {
         struct jk_http_limits limits;
         struct jk_shelf *shelf;
         struct jk_offering *offering;
+        struct jk_intake *intake; /* NULL: no recordings are taken */
         struct MHD_Daemon *daemon;
         int epoll_fd; /* the daemon's */
         int stop_fd;
@@ -103,6 +106,13 @@ on_connection(void *data, struct MHD_Connection *mhd, void **context,
         }
 }
 
+/* What on_request() keeps of a request is the upload, or the server for one without. */
+static bool
+is_upload(const struct jk_server *server, const void *context)
+{
+        return context && context != server;
+}
+
 static void
 on_completed(void *data, struct MHD_Connection *mhd, void **context,
              enum MHD_RequestTerminationCode code)
@@ -110,8 +120,10 @@ on_completed(void *data, struct MHD_Connection *mhd, void **context,
         struct jk_server *server = data;
         struct jk_connection *connection = connection_of(mhd);
 
-        (void)context;
         (void)code;
+        if (is_upload(server, *context))
+                jk_upload_drop(*context);
+        *context = NULL;
         if (!connection)
                 return;
 
@@ -132,24 +144,6 @@ on_uri(void *data, const char *uri, struct MHD_Connection *mhd)
 }
 
 /* ---- replies ---- */
-
-static void
-add_headers(struct MHD_Response *response, const struct jk_reply *reply, bool compressed)
-{
-        MHD_add_response_header(response, "Content-Type", reply->type);
-        MHD_add_response_header(response, "Cache-Control", "no-store");
-        MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-        MHD_add_response_header(response, "Vary",
-                                reply->negotiated ? "Accept, Accept-Encoding" : "Accept-Encoding");
-        if (reply->policy)
-                MHD_add_response_header(response, "Content-Security-Policy", reply->policy);
-        if (compressed)
-                MHD_add_response_header(response, "Content-Encoding", "gzip");
-        if (reply->status == 405)
-                MHD_add_response_header(response, "Allow", "GET, HEAD");
-        if (reply->status == 503)
-                MHD_add_response_header(response, "Retry-After", "1");
-}
 
 /* Hand the body over to libmicrohttpd; MHD_NO closes the connection. */
 static enum MHD_Result
@@ -172,7 +166,7 @@ send_reply(struct jk_server *server, struct MHD_Connection *mhd, const struct jk
         }
 
         jk_body_send(body);
-        add_headers(response, reply, compressed);
+        jk_headers_add(response, reply, compressed);
         jk_connection_expect(connection_of(mhd), JK_CONNECTION_REPLYING, server->limits.reply_ns);
         result = MHD_queue_response(mhd, reply->status, response);
         MHD_destroy_response(response);
@@ -212,6 +206,7 @@ answer_get(struct jk_server *server, struct MHD_Connection *mhd, const char *pat
                 .stats = &server->stats,
                 .scratch = &server->scratch,
                 .offers = jk_offering_get(server->offering),
+                .intake = server->intake,
         };
 
         server->stats.connections = server->connections.n_open;
@@ -242,8 +237,10 @@ is_misdirected(const struct jk_server *server, struct MHD_Connection *mhd)
                !jk_host_is_ours(MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Host"));
 }
 
+/* Answer a request, or a recording with what became of it. */
 static enum MHD_Result
-answer(struct jk_server *server, struct MHD_Connection *mhd, const char *method)
+answer(struct jk_server *server, struct MHD_Connection *mhd, const char *method,
+       const struct jk_verdict *verdict, const char *id)
 {
         const struct jk_connection *connection = connection_of(mhd);
         struct jk_body *body = connection ? jk_body_take(&server->bodies) : NULL;
@@ -263,8 +260,14 @@ answer(struct jk_server *server, struct MHD_Connection *mhd, const char *method)
                 jk_problem(&reply, 421,
                            "this agent serves its own machine only: ask for it by address or as "
                            "localhost, or let it listen at another address than loopback");
+        else if (verdict && verdict->status == JK_VERDICT_GOOD)
+                jk_render_accepted(id, &reply);
+        else if (verdict)
+                jk_problem(&reply, verdict->status, verdict->why.message);
         else if (!is_get_or_head(method))
-                jk_problem(&reply, 405, "only GET and HEAD are answered here");
+                jk_problem(&reply, 405,
+                           jk_route_takes(route) ? "only GET, HEAD and POST are answered here"
+                                                 : "only GET and HEAD are answered here");
         else if (connection->uri_too_long)
                 jk_problem(&reply, 414, "the path and query are longer than 2047 bytes");
         else if (server->bodies.in_flight_bytes > server->limits.in_flight_bytes &&
@@ -278,9 +281,80 @@ answer(struct jk_server *server, struct MHD_Connection *mhd, const char *method)
                 jk_problem(&reply, 500, "out of memory");
         }
 
+        reply.takes = jk_route_takes(route);
         result = send_reply(server, mhd, &reply, body);
         count_reply(server, route, reply.status, began_ns);
         return result;
+}
+
+/* ---- recordings ---- */
+
+/* Whether the request is to send a recording, and to be judged by jk_upload_begin(). */
+static bool
+sends_recording(const struct jk_server *server, struct MHD_Connection *mhd, const char *method)
+{
+        const struct jk_connection *connection = connection_of(mhd);
+        char path[PATH_SIZE];
+
+        if (!connection || strcmp(method, "POST") != 0 || is_misdirected(server, mhd))
+                return false;
+
+        copy_path(connection->uri, path);
+        return jk_route_takes(jk_route_find(path));
+}
+
+/* Each piece has as long as a request has, and all have as long as the upload has. */
+static void
+expect_piece(const struct jk_server *server, struct MHD_Connection *mhd,
+             const struct jk_upload *upload)
+{
+        int64_t left_ns = jk_upload_until_ns(upload) - jk_monotonic_ns();
+        int64_t within_ns = server->limits.request_ns;
+
+        jk_connection_expect(connection_of(mhd), JK_CONNECTION_READING,
+                             left_ns < within_ns ? left_ns : within_ns);
+}
+
+static const char *
+header(struct MHD_Connection *mhd, const char *name)
+{
+        return MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, name);
+}
+
+/* With the headers: what is refused is refused before it is sent. */
+static enum MHD_Result
+begin_upload(struct jk_server *server, struct MHD_Connection *mhd, void **context)
+{
+        const struct jk_upload_head head = {
+                .authorization = header(mhd, "Authorization"),
+                .origin = header(mhd, "Origin"),
+                .type = header(mhd, "Content-Type"),
+                .encoding = header(mhd, "Content-Encoding"),
+                .transfer = header(mhd, "Transfer-Encoding"),
+                .length = header(mhd, "Content-Length"),
+        };
+        struct jk_upload *upload = NULL;
+        struct jk_verdict verdict;
+
+        jk_upload_begin(server->intake, &head, &upload, &verdict);
+        if (!upload)
+                return answer(server, mhd, "POST", &verdict, NULL);
+
+        *context = upload;
+        expect_piece(server, mhd, upload);
+        return MHD_YES;
+}
+
+static enum MHD_Result
+end_upload(struct jk_server *server, struct MHD_Connection *mhd, void **context)
+{
+        struct jk_upload *upload = *context;
+        char id[JK_INTAKE_ID_SIZE] = "";
+        struct jk_verdict verdict;
+
+        *context = server;
+        jk_upload_end(upload, id, &verdict);
+        return answer(server, mhd, "POST", &verdict, id);
 }
 
 /* Called with the headers, then with each piece of an upload, then for the reply. What is uploaded
@@ -291,17 +365,24 @@ on_request(void *data, struct MHD_Connection *mhd, const char *url, const char *
 {
         (void)url;
         (void)version;
-        (void)upload;
         if (!*context && is_get_or_head(method)) {
                 *context = data; /* anything: the headers were seen */
                 return MHD_YES;
         }
+        if (!*context && sends_recording(data, mhd, method))
+                return begin_upload(data, mhd, context);
         if (*upload_size > 0) {
+                if (is_upload(data, *context)) {
+                        jk_upload_add(*context, upload, *upload_size);
+                        expect_piece(data, mhd, *context);
+                }
                 *upload_size = 0;
                 return MHD_YES;
         }
+        if (is_upload(data, *context))
+                return end_upload(data, mhd, context);
 
-        return answer(data, mhd, method);
+        return answer(data, mhd, method, NULL, NULL);
 }
 
 /* ---- the thread ---- */
@@ -467,6 +548,7 @@ jk_http_start(const struct jk_serve_options *options, const struct jk_http_limit
         server->stop_fd = -1;
         server->limits = *limits;
         server->shelf = shelf;
+        server->intake = options->intake;
         jk_serve_reconfigure(server, options);
         r = jk_offering_open(options->models, &server->offering, err);
         if (r == 0)

@@ -25,6 +25,10 @@ const struct jk_route jk_routes[] = {
         { "/api/v1/models", "the model files that are offered: CPU, zone, error, SHA-256", 0,
           jk_render_models },
         { "/api/v1/models/", "a model file, by its name", JK_ROUTE_BELOW, jk_render_model },
+        { "/api/v1/recordings", "whether recordings for training are taken, by POST",
+          JK_ROUTE_TAKES, jk_render_recordings },
+        { "/api/v1/recordings/", "what became of one that was sent, by its id", JK_ROUTE_BELOW,
+          jk_render_recording },
         { "/healthz", "200 as long as the agent answers", JK_ROUTE_SMALL, jk_render_healthz },
         { "/readyz", "200 once the first tick is booked and as long as ticks go on", JK_ROUTE_SMALL,
           jk_render_readyz },
@@ -58,6 +62,12 @@ bool
 jk_route_is_small(size_t route)
 {
         return route < jk_routes_count && (jk_routes[route].flags & JK_ROUTE_SMALL);
+}
+
+bool
+jk_route_takes(size_t route)
+{
+        return route < jk_routes_count && (jk_routes[route].flags & JK_ROUTE_TAKES);
 }
 
 static void
@@ -108,10 +118,19 @@ title_of(unsigned int status)
                 unsigned int status;
                 const char *title;
         } rows[] = {
-                { 400, "Bad Request" },         { 404, "Not Found" },
-                { 405, "Method Not Allowed" },  { 414, "URI Too Long" },
-                { 421, "Misdirected Request" }, { 500, "Internal Error" },
+                { 400, "Bad Request" },
+                { 401, "Unauthorized" },
+                { 403, "Forbidden" },
+                { 404, "Not Found" },
+                { 405, "Method Not Allowed" },
+                { 411, "Length Required" },
+                { 413, "Content Too Large" },
+                { 414, "URI Too Long" },
+                { 415, "Unsupported Media Type" },
+                { 421, "Misdirected Request" },
+                { 500, "Internal Error" },
                 { 503, "Service Unavailable" },
+                { 507, "Insufficient Storage" },
         };
 
         for (size_t i = 0; i < JK_COUNT(rows); i++)

@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "ledger/snapshot.h"
+#include "serve/intake.h"
 #include "serve/offers.h"
 #include "serve/query.h"
 #include "serve/rank.h"
@@ -54,6 +55,7 @@ struct jk_request {
         const struct jk_serve_stats *stats;
         struct jk_serve_scratch *scratch;
         const struct jk_offers *offers; /* models; NULL: none */
+        struct jk_intake *intake;       /* recordings; NULL: none are taken */
 };
 
 struct jk_reply {
@@ -61,6 +63,7 @@ struct jk_reply {
         const char *type;   /* Content-Type */
         const char *policy; /* Content-Security-Policy, or NULL */
         bool negotiated;    /* depends on Accept */
+        bool takes;         /* POST, too, is for this path */
         struct jk_text *body;
 };
 
@@ -71,6 +74,7 @@ struct jk_route {
                 JK_ROUTE_SMALL = 1 << 0,          /* a few bytes: answered whatever waits */
                 JK_ROUTE_NEEDS_SNAPSHOT = 1 << 1, /* without one the reply is 503 */
                 JK_ROUTE_BELOW = 1 << 2,          /* all that begins with its path */
+                JK_ROUTE_TAKES = 1 << 3,          /* recordings, by POST */
         } flags;
         void (*render)(const struct jk_request *request, struct jk_reply *reply);
 };
@@ -80,6 +84,8 @@ extern const size_t jk_routes_count;
 
 /* Index in jk_routes, or jk_routes_count. */
 size_t jk_route_find(const char *path);
+
+bool jk_route_takes(size_t route);
 
 /* Whether its replies are a few bytes, so that health is told under any load. */
 bool jk_route_is_small(size_t route);
@@ -104,8 +110,15 @@ void jk_render_zones(const struct jk_request *request, struct jk_reply *reply); 
 void jk_render_balance(const struct jk_request *request, struct jk_reply *reply); /* api.c */
 void jk_render_accounts(const struct jk_request *request,
                         struct jk_reply *reply); /* api-accounts.c */
-void jk_render_models(const struct jk_request *request, struct jk_reply *reply);  /* api-models.c */
-void jk_render_model(const struct jk_request *request, struct jk_reply *reply);   /* api-models.c */
+void jk_render_models(const struct jk_request *request, struct jk_reply *reply); /* api-models.c */
+void jk_render_model(const struct jk_request *request, struct jk_reply *reply);  /* api-models.c */
+void jk_render_recordings(const struct jk_request *request,
+                          struct jk_reply *reply); /* api-recordings.c */
+void jk_render_recording(const struct jk_request *request,
+                         struct jk_reply *reply); /* api-recordings.c */
 void jk_render_healthz(const struct jk_request *request, struct jk_reply *reply); /* health.c */
 void jk_render_readyz(const struct jk_request *request, struct jk_reply *reply);  /* health.c */
 void jk_render_index(const struct jk_request *request, struct jk_reply *reply);   /* index.c */
+
+/* The reply to a recording that came whole: api-recordings.c. */
+void jk_render_accepted(const char *id, struct jk_reply *reply);

@@ -7,12 +7,14 @@
 
 #include "base/error.h"
 #include "ledger/snapshot.h"
+#include "serve/intake.h"
 
 struct jk_serve_options {
         const char *listen;        /* "ADDR:PORT", "[ADDR]:PORT" */
         int64_t metrics_processes; /* as in jk_config */
         int64_t metrics_cgroups;
         const char *models; /* a directory of model files to offer; NULL or "": the shipped ones */
+        struct jk_intake *intake; /* for recordings; outlives the server. NULL: none are taken */
 };
 
 struct jk_server;
