@@ -24,6 +24,8 @@ struct jk_curl {
         __typeof__(&curl_easy_escape) easy_escape;
         __typeof__(&curl_free) free;
         __typeof__(&curl_easy_cleanup) easy_cleanup;
+        __typeof__(&curl_slist_append) slist_append;
+        __typeof__(&curl_slist_free_all) slist_free_all;
 };
 
 /* -ENOENT with the remedy if there is none. It stays loaded: what it keeps for the process cannot

@@ -18,8 +18,10 @@ struct jk_agent {
         const char *fetched;     /* the model file that estimates go by, or NULL */
         struct jk_reference_config wall;
         struct jk_engine *engine;
-        struct jk_recorder *recorder; /* NULL: nothing is recorded */
-        struct jk_server *server;     /* NULL: listen is "off" */
+        struct jk_recorder *recorder;       /* NULL: nothing is recorded */
+        struct jk_intake *intake;           /* NULL: no recordings are taken */
+        struct jk_server *server;           /* NULL: listen is "off" */
+        struct jk_agent_training *training; /* NULL: nothing is */
         pthread_t thread;
         bool ticking;      /* the thread runs */
         int64_t looked_ns; /* at models.directory, monotonic */

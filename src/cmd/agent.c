@@ -17,6 +17,7 @@
 #include "base/thread.h"
 #include "cmd/agent-internal.h"
 #include "cmd/agent-model.h"
+#include "cmd/agent-training.h"
 #include "cmd/notify.h"
 #include "cmd/record-engine.h"
 #include "config/rows.h"
@@ -49,14 +50,17 @@ engine_options(const struct jk_agent *agent)
 }
 
 static struct jk_serve_options
-serve_options(const struct jk_config *config)
+serve_options(const struct jk_agent *agent)
 {
+        const struct jk_config *config = &agent->config;
+
         return (struct jk_serve_options){
                 .listen = config->listen,
                 .metrics_processes = config->metrics_processes,
                 .metrics_cgroups = config->metrics_cgroups,
                 .models = strcmp(config->models_directory, "off") == 0 ? NULL
                                                                        : config->models_directory,
+                .intake = agent->intake,
         };
 }
 
@@ -148,10 +152,24 @@ open_recorder(struct jk_agent *agent, struct jk_error *err)
 }
 
 static int
+open_server(struct jk_agent *agent, struct jk_error *err)
+{
+        struct jk_serve_options serve;
+        int r = jk_agent_open_intake(&agent->config, &agent->intake, err);
+
+        serve = serve_options(agent);
+        if (r == 0)
+                r = jk_serve_start(&serve, jk_engine_shelf(agent->engine), &agent->server, err);
+        if (r == 0 && agent->intake)
+                r = jk_agent_training_start(&agent->config, agent->intake, agent->server,
+                                            &agent->training, err);
+        return r;
+}
+
+static int
 open_parts(struct jk_agent *agent, struct jk_error *err)
 {
         struct jk_engine_options engine = engine_options(agent);
-        struct jk_serve_options serve = serve_options(&agent->config);
         int r;
 
         r = jk_engine_open(&engine, &agent->engine, err);
@@ -161,7 +179,7 @@ open_parts(struct jk_agent *agent, struct jk_error *err)
                 return r;
 
         if (strcmp(agent->config.listen, "off") != 0)
-                r = jk_serve_start(&serve, jk_engine_shelf(agent->engine), &agent->server, err);
+                r = open_server(agent, err);
         if (r < 0)
                 return r;
 
@@ -220,8 +238,10 @@ jk_agent_close(struct jk_agent *agent)
         struct jk_error err;
 
         /* Readers first: the server holds snapshots of the engine's shelf. */
+        jk_agent_training_stop(agent->training);
         if (agent->server)
                 jk_serve_stop(agent->server);
+        jk_intake_close(agent->intake);
         stop_ticking(agent);
         if (agent->recorder && jk_recorder_close(agent->recorder, NULL, &err) < 0)
                 jk_log_error("%s", err.message);
@@ -277,7 +297,7 @@ reload(struct jk_agent *agent)
 
         take_over(agent, &fresh);
         engine = engine_options(agent);
-        serve = serve_options(&agent->config);
+        serve = serve_options(agent);
         apply_log_level(&agent->config);
         jk_engine_reconfigure(agent->engine, &engine);
         if (agent->recorder &&
@@ -342,7 +362,7 @@ wait_for_signal(struct jk_agent *agent, int timeout_ms)
 static bool
 has_models(const struct jk_agent *agent)
 {
-        return agent->server && serve_options(&agent->config).models;
+        return agent->server && serve_options(agent).models;
 }
 
 /* What is due besides signals. */

@@ -41,6 +41,17 @@ jk_client_get(struct jk_client *client, const char *path, struct jk_text *text,
         return jk_fail(err, ENOENT, "%s: there is no client", path);
 }
 
+int
+jk_client_post(struct jk_client *client, const char *path, const struct jk_client_file *file,
+               struct jk_text *text, long *ret_status, struct jk_error *err)
+{
+        (void)client;
+        (void)file;
+        (void)text;
+        (void)ret_status;
+        return jk_fail(err, ENOENT, "%s: there is no client", path);
+}
+
 void
 jk_client_limit(struct jk_client *client, size_t most)
 {

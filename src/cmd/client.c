@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
@@ -16,6 +17,7 @@
 #define BODY_MAX        (size_t)(256 << 20) /* some 300,000 accounts */
 #define CONNECT_MAX_MS  1000L
 #define TRANSFER_MAX_MS 10000L
+#define STALLED_MAX_S   30L
 
 struct jk_client {
         struct jk_curl api;
@@ -181,13 +183,13 @@ jk_client_limit(struct jk_client *client, size_t most)
         client->most = most;
 }
 
-int
-jk_client_get(struct jk_client *client, const char *path, struct jk_text *text,
-              struct jk_error *err)
+/* The exchange that was set up: the reply's status and, in text, its body. */
+static int
+perform(struct jk_client *client, const char *path, struct jk_text *text, long *ret_status,
+        struct jk_error *err)
 {
         const struct jk_curl *api = &client->api;
         jk_autotext struct jk_text url = { 0 };
-        long status = 0;
         CURLcode code;
 
         jk_text_printf(&url, "http://%s%s", client->address, path);
@@ -203,13 +205,106 @@ jk_client_get(struct jk_client *client, const char *path, struct jk_text *text,
                                client->too_long ? "its reply is too long"
                                                 : api->easy_strerror(code));
 
-        api->easy_getinfo(client->handle, CURLINFO_RESPONSE_CODE, &status);
+        api->easy_getinfo(client->handle, CURLINFO_RESPONSE_CODE, ret_status);
+        return 0;
+}
+
+int
+jk_client_get(struct jk_client *client, const char *path, struct jk_text *text,
+              struct jk_error *err)
+{
+        long status = 0;
+        int r = perform(client, path, text, &status, err);
+
+        if (r < 0)
+                return r;
         if (status != 200)
                 return jk_fail(err, EPROTO,
                                "agent %s: %s gave HTTP status %ld; is it joulekeeper that listens "
                                "there?",
                                client->address, path, status);
         return 0;
+}
+
+/* ---- sending a file ---- */
+
+static size_t
+hand_out(char *buffer, size_t size, size_t n, void *data)
+{
+        FILE *file = data;
+
+        n = fread(buffer, size, n, file);
+        return ferror(file) ? CURL_READFUNC_ABORT : n;
+}
+
+/* Type, token, and that what is refused is to be refused before it is sent. */
+static struct curl_slist *
+headers_of(const struct jk_curl *api, const struct jk_client_file *file)
+{
+        jk_autotext struct jk_text type = { 0 }, token = { 0 };
+        struct curl_slist *headers = NULL, *more = NULL;
+
+        jk_text_printf(&type, "Content-Type: %s", file->type);
+        jk_text_printf(&token, "Authorization: Bearer %s", file->token);
+        if (!type.failed && !token.failed) {
+                headers = api->slist_append(NULL, type.data);
+                more = headers ? api->slist_append(headers, token.data) : NULL;
+                more = more ? api->slist_append(headers, "Expect: 100-continue") : NULL;
+        }
+        if (token.data)
+                explicit_bzero(token.data, token.length);
+        if (more)
+                return headers;
+        api->slist_free_all(headers);
+        return NULL;
+}
+
+static void
+set_up_post(struct jk_client *client, FILE *file, off_t length, struct curl_slist *headers)
+{
+        const struct jk_curl *api = &client->api;
+
+        api->easy_setopt(client->handle, CURLOPT_POST, 1L);
+        api->easy_setopt(client->handle, CURLOPT_READFUNCTION, hand_out);
+        api->easy_setopt(client->handle, CURLOPT_READDATA, file);
+        api->easy_setopt(client->handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
+        api->easy_setopt(client->handle, CURLOPT_HTTPHEADER, headers);
+        api->easy_setopt(client->handle, CURLOPT_TIMEOUT_MS, 0L);
+        api->easy_setopt(client->handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        api->easy_setopt(client->handle, CURLOPT_LOW_SPEED_TIME, STALLED_MAX_S);
+}
+
+static void
+set_up_get(struct jk_client *client)
+{
+        const struct jk_curl *api = &client->api;
+
+        api->easy_setopt(client->handle, CURLOPT_HTTPGET, 1L);
+        api->easy_setopt(client->handle, CURLOPT_HTTPHEADER, NULL);
+        api->easy_setopt(client->handle, CURLOPT_TIMEOUT_MS, TRANSFER_MAX_MS);
+        api->easy_setopt(client->handle, CURLOPT_LOW_SPEED_TIME, 0L);
+}
+
+int
+jk_client_post(struct jk_client *client, const char *path, const struct jk_client_file *file,
+               struct jk_text *text, long *ret_status, struct jk_error *err)
+{
+        jk_autofclose FILE *stream = fopen(file->path, "re");
+        struct curl_slist *headers;
+        struct stat status;
+        int r;
+
+        if (!stream || fstat(fileno(stream), &status) < 0)
+                return jk_fail(err, errno, "%s: %m", file->path);
+        headers = headers_of(&client->api, file);
+        if (!headers)
+                return jk_fail(err, ENOMEM, "client: out of memory");
+
+        set_up_post(client, stream, status.st_size, headers);
+        r = perform(client, path, text, ret_status, err);
+        set_up_get(client);
+        client->api.slist_free_all(headers);
+        return r;
 }
 
 void

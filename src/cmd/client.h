@@ -33,6 +33,17 @@ void jk_client_limit(struct jk_client *client, size_t most);
 int jk_client_get(struct jk_client *client, const char *path, struct jk_text *text,
                   struct jk_error *err);
 
+struct jk_client_file {
+        const char *path;  /* of the file */
+        const char *type;  /* its Content-Type */
+        const char *token; /* to be sent as Authorization: Bearer */
+};
+
+/* Send the file to http://ADDRESS/path by POST, and append the reply's body to text, whatever its
+ * status. -ETIMEDOUT: it went on no further for half a minute. */
+int jk_client_post(struct jk_client *client, const char *path, const struct jk_client_file *file,
+                   struct jk_text *text, long *ret_status, struct jk_error *err);
+
 /* Make the get in progress, and all later ones, fail with -ECANCELED soon. From any thread. */
 void jk_client_cancel(struct jk_client *client);
 

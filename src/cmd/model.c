@@ -15,9 +15,11 @@ extern const struct jk_command jk_command_model_calibrate;
 extern const struct jk_command jk_command_model_evaluate;
 extern const struct jk_command jk_command_model_fetch;
 extern const struct jk_command jk_command_model_import;
+extern const struct jk_command jk_command_model_learn;
 extern const struct jk_command jk_command_model_list;
 extern const struct jk_command jk_command_model_match;
 extern const struct jk_command jk_command_model_select;
+extern const struct jk_command jk_command_model_send;
 extern const struct jk_command jk_command_model_show;
 extern const struct jk_command jk_command_model_train;
 
@@ -25,6 +27,7 @@ static const struct jk_command *const subcommands[] = {
         &jk_command_model_list,      &jk_command_model_show,     &jk_command_model_match,
         &jk_command_model_import,    &jk_command_model_evaluate, &jk_command_model_fetch,
         &jk_command_model_calibrate, &jk_command_model_select,   &jk_command_model_train,
+        &jk_command_model_send,      &jk_command_model_learn,
 };
 
 /* "model list" -> "list" */

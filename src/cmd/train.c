@@ -116,9 +116,11 @@ is_same_cpu(const struct jk_about *a, const struct jk_about *b)
 static int
 read_ticks(struct run *run, struct jk_reader *reader, struct jk_error *err)
 {
-        int r;
+        uint64_t most = run->training->ticks_max;
+        int r = 0;
 
-        while ((r = jk_reader_next(reader, &run->sample, err)) > 0) {
+        while ((most == 0 || jk_reader_ticks(reader) < most) &&
+               (r = jk_reader_next(reader, &run->sample, err)) > 0) {
                 double power_w;
 
                 r = read_power(run, &power_w, err);
@@ -129,7 +131,7 @@ read_ticks(struct run *run, struct jk_reader *reader, struct jk_error *err)
         }
         if (r == 0 && jk_reader_is_cut(reader))
                 run->cut = run->path;
-        return r;
+        return r < 0 ? r : 0;
 }
 
 static int

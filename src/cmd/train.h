@@ -10,6 +10,7 @@
 struct jk_training {
         const char *const *paths; /* recordings of one CPU, those of a machine in their order */
         size_t n_paths;
+        size_t ticks_max; /* the first so many of each recording; 0: all */
         const char *zone; /* a name, or a kind: all zones of it together */
         struct jk_fit_options fit;
 };

@@ -36,6 +36,12 @@ struct jk_config {
         char *models_cache;     /* where what comes from there is kept */
         char *models_directory; /* of model files to offer; "off": only the shipped ones */
 
+        char *models_accept; /* where recordings that others send are kept; "off": none are taken */
+        char *models_token;  /* a file with what who sends has to know; "": none */
+        int64_t models_accept_mb;         /* of one */
+        int64_t models_accept_total_mb;   /* of all */
+        int64_t models_accept_recordings; /* so many */
+
         char *record_directory; /* "off": none */
         int64_t record_file_mb;
         int64_t record_file_age_ns;
