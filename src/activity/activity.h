@@ -63,7 +63,7 @@ int jk_collector_open(const struct jk_activity_env *env, const char *name,
                       const struct jk_collector_ops **ret_ops, struct jk_collector **ret_collector,
                       struct jk_error *err);
 
-/* ---- per-CPU time and frequency: proc/stat, cpufreq (cpu.c) ---- */
+/* ---- per-CPU time, frequency and temperature: proc/stat, cpufreq, hwmon (cpu.c) ---- */
 
 struct jk_cpus;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Per-CPU time from /proc/stat (proc(5)) and frequency. The file is read by one read(2) and only as
- * far as its cpu lines go; its counters are in ticks of USER_HZ, 10 ms on every Linux there is.
+ * Per-CPU time from /proc/stat (proc(5)), frequency and temperature. The file is read by one
+ * read(2) and only as far as its cpu lines go; its counters are in ticks of USER_HZ, 10 ms on every
+ * Linux there is.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "activity/activity.h"
 #include "activity/cpu-stat.h"
 #include "activity/frequency.h"
+#include "activity/temperature.h"
 #include "base/array.h"
 #include "base/cleanup.h"
 
@@ -32,6 +34,7 @@ struct jk_cpus {
         struct cpu *cpus; /* by number */
         size_t n_cpus, cpus_capacity;
         struct jk_frequency *frequency;
+        struct jk_temperature *temperature;
 };
 
 /* ---- the parser ---- */
@@ -103,7 +106,8 @@ jk_cpus_open(const struct jk_root *proc_root, const struct jk_root *sys_root,
         cpus->text_size = 1024 + 128 * (size_t)(configured > 0 ? configured : 1);
         cpus->text = malloc(cpus->text_size);
         cpus->fd = jk_root_open_file(proc_root, "proc/stat");
-        if (cpus->fd < 0 || !cpus->text || jk_frequency_open(sys_root, &cpus->frequency) < 0) {
+        if (cpus->fd < 0 || !cpus->text || jk_frequency_open(sys_root, &cpus->frequency) < 0 ||
+            jk_temperature_open(sys_root, &cpus->temperature) < 0) {
                 int r = cpus->fd < 0 ? cpus->fd : -ENOMEM;
 
                 jk_cpus_close(cpus);
@@ -124,6 +128,7 @@ jk_cpus_close(struct jk_cpus *cpus)
         if (cpus->fd >= 0)
                 close(cpus->fd);
         jk_frequency_close(cpus->frequency);
+        jk_temperature_close(cpus->temperature);
         free(cpus->text);
         free(cpus->cpus);
         free(cpus);
@@ -194,6 +199,8 @@ add_online(struct jk_cpus *cpus, struct jk_sample *sample, uint32_t number, cons
         if (baseline || reading->busy_ns > 0)
                 reading->frequency_seen =
                         jk_frequency_read(cpus->frequency, number, &reading->frequency_khz) == 0;
+        reading->temperature_seen =
+                jk_temperature_of(cpus->temperature, number, &reading->temperature_mc);
         return 0;
 }
 
@@ -252,6 +259,7 @@ jk_cpus_read(struct jk_cpus *cpus, struct jk_sample *sample, struct jk_error *er
 
         cpus->readings++;
         jk_frequency_begin(cpus->frequency);
+        jk_temperature_begin(cpus->temperature);
         do {
                 uint64_t ticks[JK_CPU_TIMES];
                 uint32_t number;

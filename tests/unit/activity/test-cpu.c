@@ -161,6 +161,20 @@ hostile_lines_are_passed_over(void **state)
 }
 
 static void
+a_package_tells_how_warm_it_is_by_its_first_cpu(void **state)
+{
+        (void)state;
+        tree_write(&tree, "sys/devices/system/cpu/cpu0/topology/physical_package_id", "0\n");
+        tree_write(&tree, "sys/devices/system/cpu/cpu1/topology/physical_package_id", "0\n");
+        tree_write(&tree, "sys/class/hwmon/hwmon0/name", "k10temp\n");
+        tree_write(&tree, "sys/class/hwmon/hwmon0/temp1_input", "52125\n");
+        tree_write(&tree, "proc/stat", "cpu0 1 0 0 1\ncpu1 1 0 0 1\nintr\n");
+        read_cpus();
+        assert_true(sample.cpus[0].temperature_seen && sample.cpus[0].temperature_mc == 52125);
+        assert_false(sample.cpus[1].temperature_seen);
+}
+
+static void
 what_is_no_stat_file_is_refused(void **state)
 {
         struct jk_instant now = jk_now();
@@ -250,6 +264,7 @@ static const struct CMUnitTest tests[] = {
         WITH_TREE(cpus_come_and_go),
         WITH_TREE(hundreds_of_cpus_and_a_long_intr_line_fit),
         WITH_TREE(hostile_lines_are_passed_over),
+        WITH_TREE(a_package_tells_how_warm_it_is_by_its_first_cpu),
         WITH_TREE(what_is_no_stat_file_is_refused),
         WITH_TREE(frequency_is_read_of_busy_cpus_by_policy),
         WITH_TREE(frequency_follows_the_counters),
