@@ -48,7 +48,8 @@ misfit(const struct jk_fit_problem *problem, const struct jk_fit_sums *sums,
 }
 
 /* Best weights ≥ 0 of the chosen columns on the sums, each in turn until none moves (the objective
- * is convex). */
+ * is convex). model/gram.h solves the same, but gives all to one of columns that are alike, where a
+ * curve has them share: other machines may tell them apart. */
 static void
 solve(const struct jk_fit_problem *problem, const struct jk_fit_sums *sums,
       struct jk_fit_solution *solution)
