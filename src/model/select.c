@@ -166,6 +166,49 @@ choose(struct folds *folds, const struct jk_selection_rows *rows,
         }
 }
 
+/* The weights of all rows, in the rows' own units. */
+static void
+conclude(const struct folds *folds, const struct jk_selection_rows *rows,
+         const bool used[JK_GRAM_MAX], struct jk_selection *selection)
+{
+        double weights[JK_GRAM_MAX];
+
+        jk_gram_fit(&folds->all, used, weights);
+        for (size_t i = 0; i < rows->n_columns; i++)
+                selection->weights[i] = weights[i] / folds->scale[i];
+        selection->idle_w = weights[rows->n_columns];
+}
+
+static int
+check_rows(const struct jk_selection_rows *rows, const struct jk_selection_rule *rule)
+{
+        return rows->n < rule->n_folds || rule->n_folds < 2 || rows->n_columns > JK_COUNTS_MAX
+                       ? -EINVAL
+                       : 0;
+}
+
+int
+jk_select_these(const struct jk_selection_rows *rows, const struct jk_selection_rule *rule,
+                const bool chosen[JK_COUNTS_MAX], struct jk_selection *ret_selection)
+{
+        struct jk_selection selection = { 0 };
+        jk_autofree struct folds *folds = NULL;
+        bool used[JK_GRAM_MAX] = { false };
+
+        if (check_rows(rows, rule) < 0)
+                return -EINVAL;
+        folds = make_folds(rows, rule);
+        if (!folds)
+                return -ENOMEM;
+
+        memcpy(used, chosen, rows->n_columns * sizeof *used);
+        used[rows->n_columns] = true; /* idle power */
+        selection.before = judge(folds, rows, rule, used);
+        conclude(folds, rows, used, &selection);
+        *ret_selection = selection;
+        return 0;
+}
+
 int
 jk_select(const struct jk_selection_rows *rows, const struct jk_selection_rule *rule,
           struct jk_selection *ret_selection)
@@ -173,9 +216,8 @@ jk_select(const struct jk_selection_rows *rows, const struct jk_selection_rule *
         struct jk_selection selection = { 0 };
         jk_autofree struct folds *folds = NULL;
         bool used[JK_GRAM_MAX] = { false };
-        double weights[JK_GRAM_MAX];
 
-        if (rows->n < rule->n_folds || rule->n_folds < 2 || rows->n_columns > JK_COUNTS_MAX)
+        if (check_rows(rows, rule) < 0)
                 return -EINVAL;
         folds = make_folds(rows, rule);
         if (!folds)
@@ -184,11 +226,7 @@ jk_select(const struct jk_selection_rows *rows, const struct jk_selection_rule *
         used[rows->n_columns] = true; /* idle power */
         selection.before = judge(folds, rows, rule, used);
         choose(folds, rows, rule, used, &selection);
-
-        jk_gram_fit(&folds->all, used, weights);
-        for (size_t i = 0; i < rows->n_columns; i++)
-                selection.weights[i] = weights[i] / folds->scale[i];
-        selection.idle_w = weights[rows->n_columns];
+        conclude(folds, rows, used, &selection);
         *ret_selection = selection;
         return 0;
 }

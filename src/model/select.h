@@ -46,6 +46,11 @@ struct jk_selection {
                                         */
 };
 
+/* No choice: the error with just these columns is in `before`, and the weights are theirs. As
+ * jk_select(). */
+int jk_select_these(const struct jk_selection_rows *rows, const struct jk_selection_rule *rule,
+                    const bool chosen[JK_COUNTS_MAX], struct jk_selection *ret_selection);
+
 /* 0; -EINVAL: fewer rows than folds, or too many columns; -ENOMEM. */
 int jk_select(const struct jk_selection_rows *rows, const struct jk_selection_rule *rule,
               struct jk_selection *ret_selection);
