@@ -5,15 +5,13 @@
 #include "cmd/calibrate.h"
 
 #include <math.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "cmd/interrupt.h"
 #include "cmd/stressor.h"
 #include "model/load.h"
 
@@ -49,36 +47,6 @@ struct session {
         size_t n_others;
         double others_ns, machine_ns;
 };
-
-static int
-open_signals(void)
-{
-        sigset_t ours;
-
-        sigemptyset(&ours);
-        sigaddset(&ours, SIGINT);
-        sigaddset(&ours, SIGTERM);
-        sigaddset(&ours, SIGHUP);
-        sigprocmask(SIG_BLOCK, &ours, NULL);
-        signal(SIGCHLD, SIG_DFL);
-        return signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-/* 0 when the time has come; -EINTR if a signal comes first. */
-static int
-wait_until(const struct session *session, int64_t due_ns, struct jk_error *err)
-{
-        struct pollfd fd = { .fd = session->signal_fd, .events = POLLIN };
-        int64_t left_ns;
-
-        while ((left_ns = due_ns - jk_monotonic_ns()) > 0) {
-                struct timespec timeout = { left_ns / JK_NS_PER_S, left_ns % JK_NS_PER_S };
-
-                if (ppoll(&fd, 1, &timeout, NULL) > 0)
-                        return jk_fail(err, EINTR, "stopped by a signal; nothing was written");
-        }
-        return 0;
-}
 
 /* ---- who else ---- */
 
@@ -226,7 +194,7 @@ static int
 measure(struct session *session, struct jk_point *point, struct jk_error *err)
 {
         int64_t step_ns = (int64_t)(session->options->seconds * 1e9 / TICKS_PER_POINT), due_ns;
-        int r = wait_until(session, jk_monotonic_ns() + SETTLE_NS, err);
+        int r = jk_interrupt_wait(session->signal_fd, jk_monotonic_ns() + SETTLE_NS, err);
 
         if (r == 0)
                 r = tick(session, err); /* what came before */
@@ -234,7 +202,7 @@ measure(struct session *session, struct jk_point *point, struct jk_error *err)
         due_ns = jk_monotonic_ns();
         for (int i = 0; r == 0 && i < TICKS_PER_POINT; i++) {
                 due_ns += step_ns;
-                r = wait_until(session, due_ns, err);
+                r = jk_interrupt_wait(session->signal_fd, due_ns, err);
                 if (r == 0)
                         r = tick(session, err);
                 if (r == 0) {
@@ -326,7 +294,7 @@ look(struct session *session, struct jk_error *err)
         int r = tick(session, err);
 
         if (r == 0)
-                r = wait_until(session, jk_monotonic_ns() + SETTLE_NS, err);
+                r = jk_interrupt_wait(session->signal_fd, jk_monotonic_ns() + SETTLE_NS, err);
         if (r == 0)
                 r = tick(session, err);
         if (r < 0)
@@ -356,7 +324,7 @@ open_session(struct session *session, struct jk_error *err)
         session->n_cpus = jk_cpu_order(&root, session->cpus);
         if (session->n_cpus == 0)
                 return jk_fail(err, EINVAL, "cannot tell which CPUs this process may run on");
-        session->signal_fd = open_signals();
+        session->signal_fd = jk_interrupt_open();
         if (session->signal_fd < 0)
                 return jk_fail(err, errno, "signals: %m");
 

@@ -12,8 +12,9 @@
 #include "base/cleanup.h"
 #include "base/root.h"
 #include "cmd/command.h"
-#include "cmd/selection-rows.h"
+#include "cmd/select-live.h"
 #include "cmd/weights-file.h"
+#include "config/config.h"
 
 #define FOLDS_MAX 1000
 
@@ -22,6 +23,8 @@ struct request {
         const char *output; /* NULL: only print */
         const char *zone;
         struct jk_selection_rule rule;
+        struct jk_live_options live; /* without recordings */
+        bool any_live;               /* one of its options is given */
         const char **paths;
         size_t n_paths, capacity;
 };
@@ -30,13 +33,23 @@ static const struct jk_option options[] = {
         { 'o', "output", "FILE",
           "write the choice and its weights to FILE, for --model events:FILE" },
         { 'z', "zone", "NAME", "the zone, or the kind of zones (default: package)" },
-        { 'r', "recordings", "FILE…", "choose by these; as arguments, too" },
+        { 'r', "recordings", "FILE…",
+          "choose by these; as arguments, too; without any, count on this machine" },
         { 'n', "most", "N", "choose at most N events (default: 6)" },
         { 'g', "gain", "PERCENT",
           "an event has to make the error smaller by so much (default: 1)" },
         { 'f', "folds", "K", "of K parts, one in turn is kept apart (default: 5)" },
         { 'b', "block", "N",
           "a part is every K-th block of N ticks (default: a part is one row of ticks)" },
+        { 'e', "events", "LIST",
+          "counting here: of these (default: all that the CPU may count); docs/events.md" },
+        { 's', "seconds", "N", "counting here: how long each load runs (default: 1)" },
+        { 't', "for", "TIME",
+          "counting here: run no loads, count each group for so long under what runs anyway" },
+        { 'i', "interval", "TIME", "counting here: 50ms to 10s between ticks (default: 250ms)" },
+        { 'm', "meter", "LIST", "counting here: use these meters only" },
+        { 'a', "activity", "NAME", "counting here: see tasks by bpf or proc (default auto)" },
+        { 0, "root", "DIR", "counting here: read sysfs and procfs below DIR" },
 };
 
 static int
@@ -76,6 +89,65 @@ add_path(struct request *request, const char *path)
 }
 
 static int
+set_time(const struct request *request, const struct jk_option *option, const char *value,
+         int64_t least_ns, int64_t most_ns, int64_t *ret_ns)
+{
+        struct jk_error err = { "" };
+        int64_t ns;
+
+        if (jk_config_parse_duration(value, &ns, &err) < 0)
+                return jk_usage_error(request->command, "--%s: %s", option->name, err.message);
+        if (ns < least_ns || ns > most_ns)
+                return jk_usage_error(request->command, "--%s %s: out of range", option->name,
+                                      value);
+        *ret_ns = ns;
+        return 0;
+}
+
+static int
+set_seconds(struct request *request, const char *value)
+{
+        char *end;
+        double seconds = strtod(value, &end);
+
+        if (end == value || *end || !(seconds >= 0.5 && seconds <= 600))
+                return jk_usage_error(request->command, "--seconds %s: give 0.5 to 600", value);
+        request->live.seconds = seconds;
+        return 0;
+}
+
+/* Options of counting on this machine. */
+static int
+set_live_option(struct request *request, const struct jk_option *option, const char *value)
+{
+        struct jk_live_options *live = &request->live;
+
+        request->any_live = true;
+        switch (option->letter) {
+        case 'e':
+                live->events = value;
+                return 0;
+        case 's':
+                return set_seconds(request, value);
+        case 't':
+                return set_time(request, option, value, JK_NS_PER_S, 24 * 3600 * JK_NS_PER_S,
+                                &live->own_load_ns);
+        case 'i':
+                return set_time(request, option, value, 50 * JK_NS_PER_MS, 10 * JK_NS_PER_S,
+                                &live->interval_ns);
+        case 'm':
+                live->engine.meters = value;
+                return 0;
+        case 'a':
+                live->engine.activity = value;
+                return 0;
+        default:
+                live->engine.root = value;
+                return 0;
+        }
+}
+
+static int
 set_option(const struct jk_option *option, const char *value, void *data)
 {
         struct request *request = data;
@@ -95,8 +167,10 @@ set_option(const struct jk_option *option, const char *value, void *data)
                 return set_gain(request, value);
         case 'f':
                 return set_number(request, option, value, 2, FOLDS_MAX, &request->rule.n_folds);
-        default:
+        case 'b':
                 return set_number(request, option, value, 1, UINT32_MAX, &request->rule.block);
+        default:
+                return set_live_option(request, option, value);
         }
 }
 
@@ -109,18 +183,27 @@ print_step(const char *name, const struct jk_selection_error *error)
 }
 
 static void
-print_selection(const struct jk_recorded_rows *rows, const struct jk_selection *selection)
+print_steps(const struct jk_recorded_rows *rows, const struct jk_selection *selection,
+            const char *before)
 {
-        printf("%zu ticks, %zu counts to choose from; errors are of ticks that were kept apart\n\n",
-               rows->n, rows->n_counts);
         printf("%-32s %9s %9s %8s\n", "WITH ALL ABOVE, AND", "MAE W", "RMS W", "MAPE %");
-        print_step("(nothing)", &selection->before);
+        print_step(before, &selection->before);
         for (size_t i = 0; i < selection->n; i++)
                 print_step(rows->counts[selection->chosen[i]].name, &selection->after[i]);
         printf("\nidle %.3f W\n", selection->idle_w);
+        for (size_t i = 0; i < rows->n_counts; i++)
+                if (selection->weights[i] > 0)
+                        printf("%-32s %.5g J\n", rows->counts[i].name, selection->weights[i]);
+}
+
+/* The line of the configuration that has the agent count what was chosen. */
+static void
+print_configuration(const struct jk_recorded_rows *rows, const struct jk_selection *selection)
+{
+        printf("\nevents: ");
         for (size_t i = 0; i < selection->n; i++)
-                printf("%-32s %.5g J\n", rows->counts[selection->chosen[i]].name,
-                       selection->weights[selection->chosen[i]]);
+                printf("%s%s", i ? "," : "", rows->counts[selection->chosen[i]].name);
+        printf("\n");
 }
 
 /* ---- writing ---- */
@@ -169,8 +252,38 @@ save(const struct request *request, const struct jk_recorded_rows *rows,
         find_ranges(rows, minimum, maximum);
         snprintf(method, sizeof method, "forward selection, %zu of %zu counts, %zu parts",
                  selection->n, rows->n_counts, request->rule.n_folds);
-        snprintf(source, sizeof source, "%zu recordings, zone %s", request->n_paths, request->zone);
+        if (request->n_paths > 0)
+                snprintf(source, sizeof source, "%zu recordings, zone %s", request->n_paths,
+                         request->zone);
+        else
+                snprintf(source, sizeof source, "counted in groups under %s, zone %s",
+                         request->live.own_load_ns > 0 ? "the machine's own load" : "stressors",
+                         request->zone);
         return jk_found_weights_save(&found, request->output, err);
+}
+
+/* ---- on this machine ---- */
+
+static int
+select_here(struct request *request, struct jk_recorded_rows *rows, struct jk_error *err)
+{
+        struct jk_selection selection;
+        int r;
+
+        request->live.rule = request->rule;
+        r = jk_select_live(&request->live, rows, &selection, err);
+        if (r < 0)
+                return r;
+        if (selection.n == 0)
+                return jk_fail(err, ENODATA,
+                               "no event makes the error clearly smaller than CPU time does");
+
+        printf("errors are of ticks that were kept apart; the last is of %zu that had no part in "
+               "choosing\n\n",
+               rows->n);
+        print_steps(rows, &selection, "(CPU time)");
+        print_configuration(rows, &selection);
+        return request->output ? save(request, rows, &selection, err) : 0;
 }
 
 /* ---- the command ---- */
@@ -200,7 +313,9 @@ select_by(const struct request *request, struct jk_recorded_rows *rows, struct j
         if (r < 0)
                 return jk_fail(err, r, r == -ENOMEM ? "out of memory" : "too few ticks: %zu",
                                rows->n);
-        print_selection(rows, &selection);
+        printf("%zu ticks, %zu counts to choose from; errors are of ticks that were kept apart\n\n",
+               rows->n, rows->n_counts);
+        print_steps(rows, &selection, "(nothing)");
         if (selection.n == 0)
                 return jk_fail(err, ENODATA,
                                "no event makes the error smaller: power has nothing to do with "
@@ -215,20 +330,26 @@ select_main(const struct jk_command *command, int argc, char *argv[])
                 .command = command,
                 .zone = "package",
                 .rule = { .n_folds = 5, .most = 6, .least_gain = 0.01 },
+                .live = { .engine = JK_ENGINE_DEFAULTS,
+                          .seconds = 1,
+                          .interval_ns = 250 * JK_NS_PER_MS },
         };
         struct jk_error err = { "" };
         int first = jk_options_parse(command, options, JK_COUNT(options), argc, argv, set_option,
                                      &request);
-        struct jk_recorded_rows rows = { .zone = request.zone };
+        struct jk_recorded_rows rows = { .package = -1 };
         int status = first < 0 ? -1 - first : JK_EXIT_OK;
 
         for (int i = first; first >= 0 && status == JK_EXIT_OK && i < argc; i++)
                 status = add_path(&request, argv[i]);
-        if (first >= 0 && status == JK_EXIT_OK && request.n_paths == 0)
-                status = jk_usage_error(command,
-                                        "give recordings; how to count events for one is in "
-                                        "--help");
-        if (first >= 0 && status == JK_EXIT_OK && select_by(&request, &rows, &err) < 0) {
+        if (first >= 0 && status == JK_EXIT_OK && request.n_paths > 0 && request.any_live)
+                status = jk_usage_error(command, "recordings are chosen from as they are: leave "
+                                                 "out the options of counting here");
+        rows.zone = request.zone;
+        request.live.engine.counters = false; /* they are wanted here */
+        if (first >= 0 && status == JK_EXIT_OK &&
+            (request.n_paths > 0 ? select_by(&request, &rows, &err)
+                                 : select_here(&request, &rows, &err)) < 0) {
                 fflush(stdout);
                 fprintf(stderr, "joulekeeper model select: %s\n", err.message);
                 status = JK_EXIT_FAILURE;
@@ -240,18 +361,19 @@ select_main(const struct jk_command *command, int argc, char *argv[])
 
 const struct jk_command jk_command_model_select = {
         .name = "model select",
-        .arguments = "[OPTION…] FILE…",
+        .arguments = "[OPTION…] [FILE…]",
         .summary = "chooses the few events that explain a zone's power",
         .main = select_main,
         .details = "Of all that was counted in the recordings, that event is added which makes the "
                    "error smallest in ticks that were kept apart, until none makes it clearly "
                    "smaller.\n"
                    "\n"
-                   "It does not count by itself. Where the CPU counts events (a machine of one's "
-                   "own, not most virtual ones), count candidates while varied loads run, as many "
-                   "at once as are counted all the time, beside energy, and import them:\n"
-                   "  perf stat -a -I 1000 -x, -o load.csv -e power/energy-pkg/,EVENT,EVENT …\n"
-                   "  joulekeeper import --format perf-stat -o load.jkr load.csv\n"
+                   "Without recordings it counts on this machine, which should have nothing else "
+                   "to do: all that the CPU may count, in groups as large as it counts all of the "
+                   "time, beside the zone's energy, while loads run that use a CPU each in its own "
+                   "way. Each group takes a quarter of a minute, and each event chosen costs a "
+                   "round of them. It prints the configuration's line that has the agent count "
+                   "what was chosen; the file may stand there as well.\n"
                    "\n"
                    "exit status:\n"
                    "  0  there is a choice\n"

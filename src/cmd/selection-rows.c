@@ -21,9 +21,9 @@ jk_recorded_rows_free(struct jk_recorded_rows *rows)
         rows->x = rows->y = NULL;
 }
 
-/* Power of the zone, or of all of the kind: false if one was not read. */
-static bool
-read_power(struct jk_recorded_rows *rows, const struct jk_sample *sample, double *ret_power_w)
+bool
+jk_recorded_rows_power(struct jk_recorded_rows *rows, const struct jk_sample *sample,
+                       double *ret_power_w)
 {
         const struct jk_zone_table *table = sample->zones;
         double power_w = 0;
@@ -92,7 +92,7 @@ take(struct jk_recorded_rows *rows, const struct jk_sample *sample)
         if (!(sample->flags & JK_SAMPLE_TASKS) || sample->elapsed_ns <= 0 ||
             (sample->flags & (JK_SAMPLE_FIRST | JK_SAMPLE_SUSPENDED)))
                 return 0;
-        if (!read_power(rows, sample, &power_w) || !find_counts(rows, sample, counts)) {
+        if (!jk_recorded_rows_power(rows, sample, &power_w) || !find_counts(rows, sample, counts)) {
                 rows->left_out++;
                 return 0;
         }

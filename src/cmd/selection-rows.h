@@ -27,4 +27,10 @@ struct jk_recorded_rows {
 /* 0, or a negative errno with a message. The caller frees in either case. */
 int jk_recorded_rows_read(struct jk_recorded_rows *rows, const char *const *paths, size_t n_paths,
                           struct jk_error *err);
+
+/* Power of the zone in a tick, or of all zones of the kind: false if one was not read. Sets what is
+ * known of the zone. */
+bool jk_recorded_rows_power(struct jk_recorded_rows *rows, const struct jk_sample *sample,
+                            double *ret_power_w);
+
 void jk_recorded_rows_free(struct jk_recorded_rows *rows);

@@ -137,7 +137,8 @@ def a_choice_that_cannot_be_made_is_refused(folder):
     assert "dram" in message and str(recording) in message, message
     message = run("model", "select", "-o", out, "--folds", 1000, recording, status=1).stderr
     assert "too few ticks" in message, message
-    assert "give recordings" in run("model", "select", status=2).stderr
+    message = run("model", "select", "--for", "1s", recording, status=2).stderr
+    assert "leave out the options of counting here" in message, message
     assert not out.exists()
 
 
