@@ -81,18 +81,35 @@ close_ways(struct ways *ways)
         }
 }
 
+/* What it reads. */
 static int
-open_ways(struct ways *ways, struct jk_error *err)
+open_way_in(struct ways *ways, bool no_input, struct jk_error *err)
 {
+        if (no_input) {
+                ways->in[1] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+                return ways->in[1] < 0 ? jk_fail(err, errno, "/dev/null: %m") : 0;
+        }
+
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ways->in) < 0)
                 return jk_fail(err, errno, "socketpair: %m");
+        if (fcntl(ways->in[0], F_SETFL, O_NONBLOCK) < 0)
+                return jk_fail(err, errno, "fcntl: %m");
+        shutdown(ways->in[0], SHUT_RD);
+        return 0;
+}
+
+static int
+open_ways(struct ways *ways, bool no_input, struct jk_error *err)
+{
+        int r = open_way_in(ways, no_input, err);
+
+        if (r < 0)
+                return r;
         if (pipe2(ways->out, O_CLOEXEC) < 0)
                 return jk_fail(err, errno, "pipe: %m");
-        if (fcntl(ways->in[0], F_SETFL, O_NONBLOCK) < 0 ||
-            fcntl(ways->out[0], F_SETFL, O_NONBLOCK) < 0)
+        if (fcntl(ways->out[0], F_SETFL, O_NONBLOCK) < 0)
                 return jk_fail(err, errno, "fcntl: %m");
 
-        shutdown(ways->in[0], SHUT_RD);
         return 0;
 }
 
@@ -118,7 +135,7 @@ jk_child_start(struct jk_child *child, const char *const argv[], struct jk_error
         if (!stop_within(child, KILLED_MS))
                 return jk_fail(err, EBUSY, "the one before has not ended yet");
 
-        r = open_ways(&ways, err);
+        r = open_ways(&ways, child->no_input, err);
         if (r < 0)
                 return r;
 
@@ -312,6 +329,17 @@ kill_all(const struct jk_child *child)
 
         kill(-child->pid, SIGKILL);
         kill(child->pid, SIGKILL); /* it may not have its session yet */
+}
+
+void
+jk_child_ask_to_end(struct jk_child *child, int ms)
+{
+        struct pollfd fd = { .fd = child->pid_fd, .events = POLLIN };
+
+        if (child->pid == 0 || child->stopped)
+                return;
+        if (kill(-child->pid, SIGTERM) == 0 || kill(child->pid, SIGTERM) == 0)
+                poll(&fd, 1, ms);
 }
 
 bool

@@ -23,6 +23,7 @@ struct jk_child {
         int pid_fd, in_fd, out_fd;
 
         size_t line_max; /* a longer line is refused */
+        bool no_input;   /* nothing is sent to it: its standard input is empty */
         struct jk_text outgoing;
         size_t sent; /* of it */
         char *incoming;
@@ -49,6 +50,10 @@ void jk_child_send(struct jk_child *child);
  * has ended, -EMSGSIZE: a line is too long, -ENOMEM, or another negative errno: stop it. */
 int jk_child_receive(struct jk_child *child, int64_t until_ns, char **ret_line, size_t *ret_length,
                      struct jk_error *err);
+
+/* Ask it, and all that is in its session's process group, to end (SIGTERM), and wait so long at
+ * most until it has. It is to be stopped after this. */
+void jk_child_ask_to_end(struct jk_child *child, int ms);
 
 /* Kill it with all that is in its session's process group, and free what it held. It is reaped now
  * or by a later call: returns whether it is gone. */

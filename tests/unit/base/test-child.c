@@ -147,6 +147,33 @@ how_it_ended_is_told(void **state)
 }
 
 static void
+one_without_input_reads_that_there_is_none(void **state)
+{
+        const char *argv[] = { "sh", "-c", "read line; echo $?", NULL };
+        struct jk_child child = JK_CHILD_NONE(100);
+        struct jk_error err = { "" };
+
+        (void)state;
+        child.no_input = true;
+        assert_int_equal(jk_child_start(&child, argv, &err), 0);
+        expect_line(&child, "1");
+        expect_end(&child, -EPIPE, "exit status 0");
+}
+
+static void
+one_that_is_asked_to_end_says_goodbye(void **state)
+{
+        struct jk_child child;
+
+        (void)state;
+        start(&child, "trap 'echo goodbye; exit 5' TERM; echo ready; while :; do sleep 0.01; done");
+        expect_line(&child, "ready");
+        jk_child_ask_to_end(&child, 10000);
+        expect_line(&child, "goodbye");
+        expect_end(&child, -EPIPE, "exit status 5");
+}
+
+static void
 writing_to_one_that_is_gone_does_not_kill(void **state)
 {
         struct jk_child child;
@@ -225,6 +252,8 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(long_lines_go_both_ways),
         cmocka_unit_test(who_does_not_answer_is_not_waited_for),
         cmocka_unit_test(how_it_ended_is_told),
+        cmocka_unit_test(one_without_input_reads_that_there_is_none),
+        cmocka_unit_test(one_that_is_asked_to_end_says_goodbye),
         cmocka_unit_test(writing_to_one_that_is_gone_does_not_kill),
         cmocka_unit_test(a_line_without_end_is_refused),
         cmocka_unit_test(what_it_started_ends_with_it),
