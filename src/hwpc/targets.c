@@ -145,6 +145,9 @@ part_of(const struct jk_hwpc_targets *targets, const uint64_t *events, uint64_t 
 {
         unsigned __int128 before = 0, here, all = 0;
 
+        if (targets->n_places == 0)
+                return count;
+
         for (size_t i = 0; i < targets->n_places; i++) {
                 uint64_t cpu_ns = events[targets->places[i].event];
 
