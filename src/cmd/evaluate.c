@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -212,7 +213,7 @@ zone_of(struct run *run, const char *name)
         if (jk_array_grow(&run->zones, &run->zones_capacity, run->n_zones + 1) < 0)
                 return NULL;
         run->zones[run->n_zones] = (struct asked){ 0 };
-        memcpy(run->zones[run->n_zones].name, name, JK_ZONE_NAME_SIZE);
+        snprintf(run->zones[run->n_zones].name, JK_ZONE_NAME_SIZE, "%s", name);
         return &run->zones[run->n_zones++];
 }
 
