@@ -25,11 +25,37 @@ maker(const struct jk_root *root, char *buffer, size_t size)
         return buffer;
 }
 
+/* An x86 CPU says so itself. ARM's does not: there, hypervisors tell by the device tree or the
+ * firmware's names that the board is none. */
+static bool
+is_virtual(const struct jk_root *root)
+{
+        static const struct {
+                const char *path, *begins;
+        } rows[] = {
+                { "sys/firmware/devicetree/base/hypervisor/compatible", "" },
+                { "sys/firmware/devicetree/base/compatible", "linux,dummy-virt" },
+                { "sys/class/dmi/id/sys_vendor", "QEMU" },
+                { "sys/class/dmi/id/sys_vendor", "VMware" },
+                { "sys/class/dmi/id/product_name", "KVM" },
+                { "sys/class/dmi/id/product_name", "Google Compute Engine" },
+                { "sys/class/dmi/id/product_name", "Virtual Machine" },
+        };
+        char text[128];
+
+        if (jk_cpu_flag(root, "hypervisor") || jk_root_exists(root, "sys/hypervisor/type"))
+                return true;
+        for (size_t i = 0; i < JK_COUNT(rows); i++)
+                if (jk_root_read(root, rows[i].path, text, sizeof text) > 0 &&
+                    strncmp(text, rows[i].begins, strlen(rows[i].begins)) == 0)
+                        return true;
+        return false;
+}
+
 static void
 check_virtual(struct jk_diagnosis *diagnosis)
 {
-        bool virtual = jk_cpu_flag(diagnosis->root, "hypervisor") ||
-                       jk_root_exists(diagnosis->root, "sys/hypervisor/type");
+        bool virtual = is_virtual(diagnosis->root);
         char made[160];
 
         maker(diagnosis->root, made, sizeof made);
