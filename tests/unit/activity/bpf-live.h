@@ -26,7 +26,7 @@ struct fixture {
 
 struct seen {
         int records, new, ended;
-        uint64_t cpu_ns, cycles;
+        uint64_t cpu_ns, cycles, instructions;
         struct jk_task_record last;
 };
 
@@ -98,6 +98,7 @@ look(const struct fixture *f, pid_t pid, pid_t parent, struct seen *seen)
                 seen->ended += !!(task->flags & JK_TASK_ENDED);
                 seen->cpu_ns += task->cpu_ns;
                 seen->cycles += task->cycles;
+                seen->instructions += task->instructions;
                 seen->last = *task;
         }
 }

@@ -430,7 +430,7 @@ nothing_is_invented_and_nothing_lost(void **state)
         (void)state;
         need_groups();
         if (jk_cgroups_mode(cgroups) != JK_CGROUP_V1)
-                skip(); /* the root of v2 is sampled */
+                JK_SKIP("the root of cgroup v2 is sampled");
         burner = start_fork_burner(0);
         loop = start_loop(1);
         usleep(200000);
