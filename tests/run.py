@@ -16,13 +16,14 @@ import tempfile
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # root would leave root's files in the tree
-from check import builds, fuzz, guest, lint, process  # noqa: E402
+from check import arm64, builds, fuzz, guest, lint, process  # noqa: E402
 from check.builds import SOURCE  # noqa: E402
 from check.report import FAILED, SKIPPED, Case, Report  # noqa: E402
 
 CLANG = {"CC": "clang"}
 DEBUG = ["-Dtests=enabled", "-Dbuildtype=debugoptimized"]
 ASAN = [*DEBUG, "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dfuzz=true"]
+ARM = ["-Dtests=enabled", "-Doptimization=2", "-Ddebug=false", *arm64.CROSS]
 TSAN = [*DEBUG, "-Db_sanitize=thread", "-Db_lundef=false"]
 
 UNIT = ["unit", "property"]
@@ -36,13 +37,13 @@ class Steps:
 
     def __init__(self, main_build, fuzz_seconds):
         self.main = main_build
-        self.asan, self.tsan, self.clang, self.no_bpf = (
-            SOURCE / f"build-{name}" for name in ("asan", "tsan", "clang", "no-bpf"))
+        self.asan, self.tsan, self.clang, self.no_bpf, self.arm = (
+            SOURCE / f"build-{name}" for name in ("asan", "tsan", "clang", "no-bpf", "arm64"))
         self.fuzz_seconds = fuzz_seconds
         self._built = {}
 
     def folders(self):
-        return [self.main, self.asan, self.tsan, self.clang, self.no_bpf]
+        return [self.main, self.asan, self.tsan, self.clang, self.no_bpf, self.arm]
 
     def _build(self, directory, options, environment=None):
         """The case of the build if it is new, and whether it worked."""
@@ -67,6 +68,12 @@ class Steps:
     def guest(self):
         "the installed program in a virtual machine: another kernel, cgroup v2, systemd"
         return self._build_and(self.main, DEBUG, lambda: guest.run(self.main))
+
+    def arm64(self):
+        "a build for arm64, and its unit and live tests in an emulated machine that counts"
+        cannot = arm64.missing()
+        return [cannot] if cannot else self._build_and(
+            self.arm, ARM, lambda: arm64.run(self.arm))
 
     def sanitizers(self):
         "all of them under AddressSanitizer and UndefinedBehaviorSanitizer"
@@ -98,7 +105,7 @@ class Steps:
         return self._build_and(self.asan, ASAN, then, CLANG)
 
 
-STEPS = ["unit", "system", "guest", "sanitizers", "threads", "nobpf", "fuzz", "lint"]
+STEPS = ["unit", "system", "guest", "arm64", "sanitizers", "threads", "nobpf", "fuzz", "lint"]
 
 
 def arguments():

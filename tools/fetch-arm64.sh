@@ -16,7 +16,7 @@ set -eu
 directory=$1
 libraries='libc6-dev libmicrohttpd-dev libjansson-dev libyaml-dev zlib1g-dev libzstd-dev
            libncurses-dev libbpf-dev libcurl4-openssl-dev libcmocka-dev'
-userland='busybox-static dash coreutils'
+userland='busybox-static dash coreutils libc-bin'
 kernel='linux-image-cloud-arm64'
 
 say() {

@@ -23,6 +23,7 @@ mqtt='libmosquitto-dev'
 check='libcmocka-dev clang clang-format clang-tidy llvm cppcheck shellcheck procps util-linux git
        curl tmux stress-ng groff-base zstd openssl'
 check_amd64='qemu-system-x86' # and what fetch-guest.sh fetches
+check_arm64='qemu-system-arm gcc-aarch64-linux-gnu' # and fetch-arm64.sh
 
 say() {
         echo "install-dependencies: $*" >&2
@@ -200,6 +201,18 @@ fetch_guest() {
         fi
 }
 
+# The libraries to build for arm64, and a kernel to boot what was built.
+fetch_arm64() {
+        for mark in complete unavailable; do
+                [ ! -e "$tree/build-tools/arm64/$mark" ] || return 0
+        done
+        if "$tree/tools/fetch-arm64.sh" "$tree/build-tools/arm64"; then
+                chown -R --reference="$tree" "$tree/build-tools"
+        else
+                say "arm64's libraries cannot be had: the tests of a build for it are skipped"
+        fi
+}
+
 what=${1:-}
 changed=no
 case $what in
@@ -229,6 +242,9 @@ if [ "$what" = check ]; then
         if [ "$(dpkg --print-architecture)" = amd64 ]; then
                 install_needed $check_amd64
                 fetch_guest
+                fetch_arm64
+                # shellcheck disable=SC2086
+                [ ! -e "$tree/build-tools/arm64/complete" ] || install_needed $check_arm64
         fi
 fi
 
