@@ -40,11 +40,11 @@ jk_process_place_ns(const struct jk_threads *table, uint32_t slot)
         return table->place_ns + slot * table->topology->events.count;
 }
 
-/* Its row of counts, where there are counters. */
+/* Its row of counts; NULL where there are no counters. */
 static inline struct jk_process_count *
 jk_process_counts(const struct jk_threads *table, uint32_t slot)
 {
-        return table->counts + slot * table->n_counters;
+        return table->counts ? table->counts + slot * table->n_counters : NULL;
 }
 
 /* Look at it when the tick is flushed. */
