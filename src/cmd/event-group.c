@@ -71,6 +71,7 @@ jk_event_group_open(const struct jk_counted *const *events, size_t n,
 {
         long n_cpus = sysconf(_SC_NPROCESSORS_CONF);
         struct jk_event_group *group;
+        size_t n_open = 0;
         int r = 0;
 
         if (n == 0 || n > JK_TRIAL_EVENTS_MAX || n_cpus < 1)
@@ -81,8 +82,12 @@ jk_event_group_open(const struct jk_counted *const *events, size_t n,
 
         group->n = n;
         group->n_cpus = (size_t)n_cpus;
-        for (size_t i = 0; r == 0 && i < group->n_cpus; i++)
+        for (size_t i = 0; r == 0 && i < group->n_cpus; i++) {
                 r = open_on(&group->cpus[i], (int)i, events, n);
+                n_open += group->cpus[i].n;
+        }
+        if (r == 0 && n_open == 0)
+                r = -ENODEV;
         if (r < 0) {
                 jk_event_group_close(group);
                 return r;

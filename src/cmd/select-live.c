@@ -416,6 +416,11 @@ run(struct live *live, struct jk_selection *ret_selection)
                 r = check_zone(live);
         if (r == 0)
                 r = jk_trials_run(&ops, live->n_events, &live->options->rule, &trials, live->err);
+        if (r == 0 && trials.n_groups == 0)
+                r = jk_fail(live->err, EBUSY,
+                            "not one event is counted all of the time: others use the counters. "
+                            "Stop perf and the agent meanwhile; the kernel's watchdog takes one: "
+                            "sysctl kernel.nmi_watchdog=0");
         if (r == 0 && trials.n > 0)
                 r = confirm(live, &trials, ret_selection);
         if (r == 0)
