@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -47,6 +48,16 @@ struct jk_agent_training {
 
 /* ---- the intake ---- */
 
+/* Where models come to: made, as the directory of recordings is. */
+static int
+make_directory(const char *path, struct jk_error *err)
+{
+        if (strcmp(path, "off") == 0 || mkdir(path, 0755) == 0 || errno == EEXIST)
+                return 0;
+
+        return jk_fail(err, errno, "models.directory: %s: it cannot be made: %m", path);
+}
+
 int
 jk_agent_open_intake(const struct jk_config *config, struct jk_intake **ret_intake,
                      struct jk_error *err)
@@ -69,6 +80,8 @@ jk_agent_open_intake(const struct jk_config *config, struct jk_intake **ret_inta
         else
                 jk_log_warning("models.accept: nobody may send recordings, as models.token names "
                                "no file with a token");
+        if (r == 0)
+                r = make_directory(config->models_directory, err);
         if (r == 0)
                 r = jk_intake_open(&options, ret_intake, err);
         explicit_bzero(token, sizeof token);

@@ -165,10 +165,26 @@ train(const struct lesson *lesson, struct jk_model_file *file, struct jk_error *
 }
 
 static int
-make(const struct lesson *lesson, struct jk_error *err)
+train_and_save(const struct lesson *lesson, const struct jk_made *made, struct jk_error *err)
 {
         jk_autofree struct jk_model_file *file = malloc(sizeof *file);
-        struct jk_made made = {
+        int r = file ? train(lesson, file, err) : jk_fail(err, ENOMEM, "out of memory");
+
+        if (r == 0)
+                r = jk_made_save(made, file, err);
+        if (r == 0)
+                fprintf(lesson->learning->out,
+                        "trained %s: %d ticks of %zu recordings, held out (%s) %.2f W, %.1f %%\n",
+                        lesson->name, file->error.n, lesson->n, file->error.method,
+                        file->error.mae_w, file->error.mape_pct);
+        fflush(lesson->learning->out);
+        return r;
+}
+
+static int
+make(const struct lesson *lesson, struct jk_error *err)
+{
+        const struct jk_made made = {
                 .directory = lesson->learning->models,
                 .name = lesson->name,
                 .paths = lesson->paths,
@@ -176,22 +192,7 @@ make(const struct lesson *lesson, struct jk_error *err)
         };
         int r = jk_made_check(&made, err);
 
-        if (r <= 0)
-                return r;
-        if (!file)
-                return jk_fail(err, ENOMEM, "out of memory");
-        r = train(lesson, file, err);
-        if (r == 0)
-                r = jk_made_save(&made, file, err);
-        if (r < 0)
-                return r;
-
-        fprintf(lesson->learning->out,
-                "trained %s: %d ticks of %zu recordings, held out (%s) %.2f W, %.1f %%\n",
-                lesson->name, file->error.n, lesson->n, file->error.method, file->error.mae_w,
-                file->error.mape_pct);
-        fflush(lesson->learning->out);
-        return 0;
+        return r > 0 ? train_and_save(lesson, &made, err) : r;
 }
 
 /* Of a group's recordings, those in which the kind was measured. */

@@ -47,7 +47,6 @@ class Server:
         self.folder = Path(place.directory())
         self.models, self.kept = self.folder / "models", self.folder / "recordings"
         self.token_file = self.folder / "token"
-        self.models.mkdir()
         self.token_file.write_text(TOKEN + "\n")
         self.token_file.chmod(0o600)
         self.agent = place.agent(place.fake(), "--models-directory", self.models,

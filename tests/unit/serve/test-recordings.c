@@ -301,6 +301,20 @@ what_is_cut_off_leaves_nothing_and_its_place_is_free_again(void **state)
 }
 
 static void
+a_server_that_stops_leaves_nothing_of_what_was_coming(void **state)
+{
+        struct place *p = *state;
+        int fd = client_connect(p->served.port);
+
+        say_head(fd, BEARS TYPED, 1000);
+        client_say(fd, "some of it");
+        assert_true(comes_to(p, ".part", 1));
+        close_place(p);
+        close(fd);
+        assert_int_equal(count_files(p, ".part") + count_files(p, ".jkr"), 0);
+}
+
+static void
 what_comes_too_slowly_is_cut_off(void **state)
 {
         struct place *p = *state;
@@ -390,6 +404,7 @@ static const struct CMUnitTest tests[] = {
         sent(another_host_name_and_other_methods_are_refused),
         sent(too_much_is_refused_before_it_is_sent),
         sent(what_is_cut_off_leaves_nothing_and_its_place_is_free_again),
+        sent(a_server_that_stops_leaves_nothing_of_what_was_coming),
         cmocka_unit_test_setup_teardown(what_comes_too_slowly_is_cut_off, set_up_hurried,
                                         tear_down),
         sent(a_disk_that_is_full_is_told),
