@@ -261,6 +261,7 @@ a_machine_that_is_kept_back_is_not_known(void **state)
                 mix(&w);
                 jk_fit_begin(fit, names[i]);
                 learn_ticks(&w, fit, 300, i == 3 ? package_and_fan_w : package_w);
+                world_end(&w);
         }
         assert_int_equal(jk_fit_machines(fit), 4);
         assert_int_equal(jk_fit_learn(fit, &options, &curve, &machines, &err), 0);
@@ -293,6 +294,7 @@ of_two_machines_each_is_learned_from_the_other(void **state)
                 mix(&w);
                 jk_fit_begin(fit, i == 0 ? "a" : "b");
                 learn_ticks(&w, fit, 600, package_w);
+                world_end(&w);
         }
         assert_int_equal(jk_fit_learn(fit, &options, &curve, &errors, &err), 0);
         assert_int_equal(errors.machines, 2);
