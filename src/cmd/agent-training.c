@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Training by recordings that others send: see agent-training.h. Checking comes first and at once,
- * as senders wait for it; training rests nine times as long as it took, so that it takes at most a
- * tenth of one CPU, however many send.
+ * as senders wait for it; training rests nine times the CPU time that it took, so that it takes at
+ * most a tenth of one CPU, however many send.
  */
 #include "cmd/agent-training.h"
 
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -260,6 +261,18 @@ trains(const struct jk_agent_training *training)
         return strcmp(training->config->models_directory, "off") != 0;
 }
 
+/* CPU time of processes that were waited for. */
+static int64_t
+spent_ns(void)
+{
+        struct rusage usage;
+
+        if (getrusage(RUSAGE_CHILDREN, &usage) < 0)
+                return 0;
+        return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * JK_NS_PER_S +
+               (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
+}
+
 static void
 train(struct jk_agent_training *training)
 {
@@ -274,12 +287,11 @@ train(struct jk_agent_training *training)
                 training->config->models_directory,
                 NULL,
         };
-        int64_t began_ns = jk_monotonic_ns(), ended_ns;
+        int64_t before_ns = spent_ns();
 
         training->due = training->trained = false;
         run(training, argv);
-        ended_ns = jk_monotonic_ns();
-        training->rest_until_ns = ended_ns + REST * (ended_ns - began_ns);
+        training->rest_until_ns = jk_monotonic_ns() + REST * (spent_ns() - before_ns);
         if (training->trained && training->server)
                 jk_agent_renew_models(training->server, true);
 }
