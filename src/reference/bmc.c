@@ -204,7 +204,7 @@ explain(struct jk_bmc *bmc, int stop_fd, int refused, struct jk_error *err)
 {
         struct jk_dcmi_capabilities capabilities;
         uint8_t answer[JK_BMC_ANSWER_MAX];
-        size_t length;
+        size_t length = 0;
         int r = jk_bmc_ask(bmc, &jk_dcmi_ask_capabilities, stop_fd, answer, &length, NULL);
 
         if (r == -ECANCELED)
@@ -227,7 +227,7 @@ jk_bmc_power(struct jk_bmc *bmc, int stop_fd, struct jk_dcmi_power *ret_power, s
 {
         struct jk_dcmi_power power;
         uint8_t answer[JK_BMC_ANSWER_MAX];
-        size_t length;
+        size_t length = 0;
         int r = jk_bmc_ask(bmc, &jk_dcmi_ask_power, stop_fd, answer, &length, err);
 
         if (r < 0)

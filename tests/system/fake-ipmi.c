@@ -56,27 +56,27 @@ open_any(const char *name, const char *path, int flags, mode_t mode)
 }
 
 int
-open(const char *path, int flags, ...)
+open(const char *file, int oflag, ...)
 {
         va_list rest;
         mode_t mode;
 
-        va_start(rest, flags);
-        mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(rest, mode_t) : 0;
+        va_start(rest, oflag);
+        mode = oflag & (O_CREAT | __O_TMPFILE) ? va_arg(rest, mode_t) : 0;
         va_end(rest);
-        return open_any("open", path, flags, mode);
+        return open_any("open", file, oflag, mode);
 }
 
 int
-open64(const char *path, int flags, ...)
+open64(const char *file, int oflag, ...)
 {
         va_list rest;
         mode_t mode;
 
-        va_start(rest, flags);
-        mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(rest, mode_t) : 0;
+        va_start(rest, oflag);
+        mode = oflag & (O_CREAT | __O_TMPFILE) ? va_arg(rest, mode_t) : 0;
         va_end(rest);
-        return open_any("open64", path, flags, mode);
+        return open_any("open64", file, oflag, mode);
 }
 
 static int
