@@ -102,7 +102,7 @@ find_places(struct jk_hwpc_targets *targets, const struct jk_sample *sample)
 {
         targets->n_places = 0;
         for (size_t i = 0; i < jk_sample_n_events(sample); i++)
-                if (jk_event_tells_place(&sample->events->events[i]))
+                if (jk_event_tells_package(&sample->events->events[i]))
                         targets->places[targets->n_places++] = (struct jk_hwpc_place){
                                 .package = sample->events->events[i].package,
                                 .event = i,

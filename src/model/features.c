@@ -123,12 +123,6 @@ has(const struct jk_features *features, enum jk_task_field field)
         return jk_features_find(features, field, -1) < features->n_rates;
 }
 
-static bool
-is_of_package(const struct jk_event *event)
-{
-        return event->package >= 0 && jk_event_tells_place(event);
-}
-
 /* A field as it was counted on each package: on all, or (where there is no room) on none. */
 static void
 split_rate(struct jk_features *features, const struct jk_event_table *events,
@@ -137,11 +131,11 @@ split_rate(struct jk_features *features, const struct jk_event_table *events,
         size_t n = 0;
 
         for (size_t i = 0; i < events->count; i++)
-                n += is_of_package(&events->events[i]);
+                n += jk_event_tells_package(&events->events[i]);
         if (features->n_rates + n > JK_RATES_COUNTED_MAX)
                 return;
         for (size_t i = 0; i < events->count; i++)
-                if (is_of_package(&events->events[i]))
+                if (jk_event_tells_package(&events->events[i]))
                         add_rate(features, (struct jk_rate){ field->field, field->offset,
                                                              events->events[i].package, i, false });
 }

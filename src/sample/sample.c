@@ -29,10 +29,15 @@ jk_event_find(const struct jk_event_table *table, const char *name, int package)
 }
 
 bool
+jk_event_tells_package(const struct jk_event *event)
+{
+        return event->package >= 0 && strcmp(event->name, JK_EVENT_CPU_TIME) == 0;
+}
+
+bool
 jk_event_tells_place(const struct jk_event *event)
 {
-        return (event->package >= 0 && strcmp(event->name, JK_EVENT_CPU_TIME) == 0) ||
-               strcmp(event->name, JK_EVENT_SHARED_TIME) == 0;
+        return jk_event_tells_package(event) || strcmp(event->name, JK_EVENT_SHARED_TIME) == 0;
 }
 
 int

@@ -119,6 +119,9 @@ int jk_event_find(const struct jk_event_table *table, const char *name, int pack
 /* Whether it is a part of the CPU time, told by where it was: on one package, on a shared core. */
 bool jk_event_tells_place(const struct jk_event *event);
 
+/* Whether it is the CPU time on one package. */
+bool jk_event_tells_package(const struct jk_event *event);
+
 /* Append a copy: its index, or -EEXIST (name and package taken), -ENOSPC (JK_EVENTS_MAX reached).
  */
 int jk_event_add(struct jk_event_table *table, const struct jk_event *event);

@@ -298,6 +298,9 @@ counts_stand_with_the_socket_that_a_task_ran_on(void **state)
                         event = (struct jk_event){ JK_EVENT_CPU_TIME, i - 1 };
                 assert_int_equal(jk_event_add(&m.events, &event), i);
         }
+        /* Beside a busy sibling is no package. */
+        assert_int_equal(jk_event_add(&m.events, &(struct jk_event){ JK_EVENT_SHARED_TIME, -1 }),
+                         3);
         for (int tick = 0; tick < 2; tick++) {
                 begin(&m, JK_TASK_CYCLES | JK_TASK_CPU);
                 for (size_t i = 0; i < JK_COUNT(tasks); i++) {
@@ -311,6 +314,7 @@ counts_stand_with_the_socket_that_a_task_ran_on(void **state)
                         events[0] = tasks[i].uops;
                         events[1] = tasks[i].cpu_ns[0];
                         events[2] = tasks[i].cpu_ns[1];
+                        events[3] = task->cpu_ns;
                 }
                 assert_int_equal(make_reports(&m, NULL), 0);
         }
@@ -324,6 +328,7 @@ counts_stand_with_the_socket_that_a_task_ran_on(void **state)
                 assert_int_equal(count_on(&m, "PERF_COUNT_SW_TASK_CLOCK", "0", of_all), 300);
                 assert_int_equal(count_on(&m, "PERF_COUNT_SW_TASK_CLOCK", "1", of_all), 150);
                 assert_int_equal(count_on(&m, JK_EVENT_CPU_TIME, "1", of_all), 0);
+                assert_int_equal(count_on(&m, JK_EVENT_SHARED_TIME, "0", of_all), 0);
         }
         tear_down(&m);
 }
