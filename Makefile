@@ -38,7 +38,8 @@ accuracy: ## evaluate the models on the recordings in JK_SHARED (../shared), wri
 	@$(MAKE) --no-print-directory all
 	@$(owner) meson configure $(BUILD) -Dtests=enabled
 	@$(owner) ninja -C $(BUILD) tests/accuracy/accuracy-truth
-	@exec $(owner) python3 -B tools/accuracy.py --build $(BUILD) $(ARGS)
+	@python3 -B tests/accuracy/live.py --build $(BUILD) --output $(BUILD)/accuracy-live.json
+	@exec $(owner) python3 -B tools/accuracy.py --build $(BUILD) --live $(BUILD)/accuracy-live.json $(ARGS)
 
 install: all ## install below PREFIX (/usr/local), staged below DESTDIR if that is set
 	@$(owner) meson configure $(BUILD) -Dprefix=$(PREFIX)

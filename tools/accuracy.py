@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How near the models come to what was measured, and to what others reach: `make accuracy`.
 
-    tools/accuracy.py [--build DIR] [--output FILE]
+    tools/accuracy.py [--build DIR] [--live FILE] [--output FILE]
 
 Imports the recordings of real machines in JK_SHARED/data (default: ../shared/data, seen from the
 project), evaluates the models on them and baselines on the same parts, plays machines whose truth is
-known, and writes docs/accuracy.md. The same data and the same program give the same file. Exit
-status 77, and nothing is written, where the data are not there.
+known, and writes docs/accuracy.md. The same data and the same program give the same file, but for
+the live load that tests/accuracy/live.py has measured into FILE; without one, what the document says
+of that is kept. Exit status 77, and nothing is written, where the data are not there.
 """
 
 import argparse
@@ -538,12 +539,35 @@ def pick(books, model, program, zone):
             and book["program"] == program and book["zone"] == zone]
 
 
+# ---- live load, on the fake meter ----
+
+LOADS = {"one": "a loop, then in turns with the next", "three": "a loop that takes turns of 1 : 3, then beside the next",
+         "burner": "processes of 5 to 150 ms, one after the other", "idle": "the idle machine"}
+
+
+def live(path):
+    books = json.loads(path.read_text(encoding="utf-8"))
+    models = list(dict.fromkeys(book["model"] for book in books))
+    rows = []
+    for load, title in LOADS.items():
+        of = {book["model"]: book for book in books if book["load"] == load}
+        rows.append([title, f"{of[models[0]]['true_j']:.1f}",
+                     *(f"{100 * (of[model]['booked_j'] / of[model]['true_j'] - 1):+.1f}" for model in models)])
+    return table(("load", "deserved, J", *models), rows)
+
+
+def live_as_before(document):
+    """What stands between the sentence that ends with a colon and the next heading."""
+    return re.search(r"^## Live load.*?:\n\n(.*?)\n\n", document.read_text(encoding="utf-8"),
+                     re.MULTILINE | re.DOTALL)[1]
+
+
 # ---- the document ----
 
-def document(place):
+def document(place, live_table):
     bars, template = Bars(), (SOURCE / "tools/accuracy.md.in").read_text(encoding="utf-8")
     version = output_of(place.program, "version", text=True).splitlines()[0]
-    parts = {"VERSION": version}
+    parts = {"VERSION": version, "LIVE": live_table.strip()}
     for name, measure in (("NX12", nx12), ("COREMARK", coremark), ("VM", kepler_vm), ("ODROID", odroid), ("HWPC", hwpc),
                           ("SERVERS", servers)):
         say(f"{name.lower()} …")
@@ -564,6 +588,7 @@ def document(place):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--build", type=Path, default=SOURCE / "build", help="build folder (default: build)")
+    parser.add_argument("--live", type=Path, metavar="FILE", help="what tests/accuracy/live.py has written")
     parser.add_argument("--output", type=Path, default=SOURCE / "docs/accuracy.md", help="the file to write")
     return parser.parse_args()
 
@@ -575,7 +600,8 @@ def main():
         say(f"accuracy: skipped: there is no {data}; name the folder that has `data` in JK_SHARED")
         return SKIPPED
     with tempfile.TemporaryDirectory(prefix="joulekeeper-accuracy.") as scratch:
-        text = document(Place(options.build.resolve(), data, Path(scratch)))
+        text = document(Place(options.build.resolve(), data, Path(scratch)),
+                        live(options.live) if options.live else live_as_before(options.output))
     options.output.write_text(text, encoding="utf-8")
     say(f"written to {options.output}")
     return 0
