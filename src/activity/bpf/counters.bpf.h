@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include "scaling.h"
+
 /* The running totals of a process, in the storage of its leader. */
 struct process_counters {
         __u64 values[JK_COUNTERS_MAX];
@@ -26,7 +28,7 @@ struct {
 } counters SEC(".maps");
 
 struct counter_readings {
-        struct bpf_perf_event_value last[JK_COUNTERS_MAX];
+        struct jk_counter_window windows[JK_COUNTERS_MAX];
 };
 
 struct {
@@ -36,50 +38,41 @@ struct {
         __type(value, struct counter_readings);
 } readings SEC(".maps");
 
-/* What a counter counted on this CPU since the last time; scaled up if it was not on the PMU all
- * the time because others shared it. */
+/* What a counter counted on this CPU since the last time. */
 static __always_inline __u64
-counter_delta(__u32 index, struct bpf_perf_event_value *last)
+counter_delta(__u32 index, struct jk_counter_window *window, bool *still)
 {
         struct bpf_perf_event_value now;
-        __u64 counted_now, enabled, running;
+        struct jk_counter_reading reading = { 0 };
 
-        if (bpf_perf_event_read_value(&counters, index, &now, sizeof now) < 0)
-                return 0;
-
-        counted_now = now.counter - last->counter;
-        enabled = now.enabled - last->enabled;
-        running = now.running - last->running;
-
-        /* A counter that was opened again (its CPU was away) starts below where it was. */
-        if (now.counter < last->counter || now.running < last->running || !last->enabled)
-                counted_now = 0;
-        *last = now;
-        if (running && running < enabled && counted_now < 1ULL << 40)
-                counted_now = counted_now * (enabled >> 10) / ((running >> 10) + 1);
-        return counted_now;
+        if (bpf_perf_event_read_value(&counters, index, &now, sizeof now) == 0)
+                reading = (struct jk_counter_reading){ now.counter, now.enabled, now.running };
+        *still |= jk_counter_stands_still(window, &reading);
+        return reading.enabled_ns ? jk_counter_scaled(window, &reading) : 0;
 }
 
 /* Give what this CPU counted since the last time to the task that ran; what it counted while idle
- * is nobody's. */
-static __always_inline void
+ * is nobody's. Whether a counter stands still. */
+static __always_inline bool
 count(struct task_struct *task)
 {
         __u32 zero = 0, first = bpf_get_smp_processor_id() * n_counters;
         struct counter_readings *before = bpf_map_lookup_elem(&readings, &zero);
         struct process_counters *process = NULL;
+        bool still = false;
 
         if (!before)
-                return;
+                return false;
         if (task->pid)
                 process = bpf_task_storage_get(&counted, task->group_leader, 0,
                                                BPF_LOCAL_STORAGE_GET_F_CREATE);
         for (__u32 i = 0; i < JK_COUNTERS_MAX && i < n_counters; i++) {
-                __u64 delta = counter_delta(first + i, &before->last[i]);
+                __u64 delta = counter_delta(first + i, &before->windows[i], &still);
 
                 if (process)
                         __sync_fetch_and_add(&process->values[i], delta);
         }
+        return still;
 }
 
 SEC("tp_btf/sched_switch")
@@ -90,13 +83,13 @@ BPF_PROG(jk_switch, bool preempt, struct task_struct *prev)
         return 0;
 }
 
-/* Run on each CPU before an iteration, so that a task which keeps its CPU is seen as well. */
+/* Run on each CPU before an iteration, so that a task which keeps its CPU is seen as well. Returns
+ * 1 where a counter stands still. */
 SEC("raw_tp/sched_switch")
 int
 jk_flush(void *ctx)
 {
-        count(bpf_get_current_task_btf());
-        return 0;
+        return count(bpf_get_current_task_btf());
 }
 
 /* The totals of a process, as many as there are; 0 where none are wanted or known. */

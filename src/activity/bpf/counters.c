@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Counters: each event of the list on each CPU, opened here and read by the BPF program at every
- * context switch. A CPU that goes offline takes its counters with it, so they are opened again when
- * the set of online CPUs changes.
+ * context switch. The map holds them, so no descriptor stays open. A CPU that goes offline takes
+ * its counters with it, so they are opened again when the set of online CPUs changes, or where one
+ * stands still, as after a suspend.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -23,8 +24,8 @@ struct jk_counters {
         const struct jk_counted *events; /* borrowed */
         size_t n;
         int n_cpus; /* possible ones */
-        char online[256];
-        int *fds; /* [n_cpus][n]; -1: not open */
+        char online[4096];
+        bool *open; /* [n_cpus][n]: held by the map */
 };
 
 /* ---- which events ---- */
@@ -105,12 +106,22 @@ jk_counters_choose(const struct jk_activity_env *env, bool software,
 
 /* ---- opening ---- */
 
+static size_t
+n_all(const struct jk_counters *counters)
+{
+        return (size_t)counters->n_cpus * counters->n;
+}
+
 static void
 close_all(struct jk_counters *counters)
 {
-        for (size_t i = 0; i < (size_t)counters->n_cpus * counters->n; i++) {
-                jk_cleanup_close(&counters->fds[i]);
-                counters->fds[i] = -1;
+        for (size_t i = 0; i < n_all(counters); i++) {
+                uint32_t index = (uint32_t)i;
+
+                if (counters->open[i])
+                        bpf_map__delete_elem(counters->programs->maps.counters, &index,
+                                             sizeof index, 0);
+                counters->open[i] = false;
         }
 }
 
@@ -127,20 +138,41 @@ clear_readings(struct jk_counters *counters)
                 bpf_map__update_elem(readings, &zero, sizeof zero, zeros, size, BPF_ANY);
 }
 
+/* 0, or why that event is not counted on that CPU. */
+static int
+open_one(struct jk_counters *counters, size_t i)
+{
+        uint32_t index = (uint32_t)i;
+        jk_autoclose int fd = jk_event_open(&counters->events[i % counters->n],
+                                            (int)(i / counters->n), 0, false, -1);
+        int r = fd < 0 ? fd
+                       : bpf_map__update_elem(counters->programs->maps.counters, &index,
+                                              sizeof index, &fd, sizeof fd, BPF_ANY);
+
+        counters->open[i] = r == 0;
+        return r;
+}
+
 static void
 open_all(struct jk_counters *counters)
 {
+        size_t failed = 0;
+        int reason = 0;
+
         close_all(counters);
         clear_readings(counters);
-        for (size_t i = 0; i < (size_t)counters->n_cpus * counters->n; i++) {
-                uint32_t index = (uint32_t)i;
+        for (size_t i = 0; i < n_all(counters); i++) {
+                int r = open_one(counters, i);
 
-                counters->fds[i] = jk_event_open(&counters->events[i % counters->n],
-                                                 (int)(i / counters->n), 0, false, -1);
-                if (counters->fds[i] >= 0) /* else it is offline, or of another kind */
-                        bpf_map__update_elem(counters->programs->maps.counters, &index,
-                                             sizeof index, &counters->fds[i], sizeof(int), BPF_ANY);
+                if (r == 0 || r == -ENODEV || r == -ENOENT)
+                        continue; /* the CPU is offline, or of another kind */
+                failed++;
+                reason = r;
         }
+        if (failed > 0)
+                jk_log_warning("bpf: %zu of %zu counters could not be opened, and what is counted "
+                               "on their CPUs is missing: %s",
+                               failed, n_all(counters), jk_event_why_not(reason));
 }
 
 /* Whether the set of online CPUs is another than the last time. */
@@ -166,7 +198,6 @@ jk_counters_open(struct jk_activity *programs, const struct jk_counted *events, 
                  struct jk_counters **ret_counters, struct jk_error *err)
 {
         struct jk_counters *counters = calloc(1, sizeof *counters);
-        size_t n_fds;
 
         if (!counters)
                 return jk_fail(err, ENOMEM, "bpf: opening counters: out of memory");
@@ -175,13 +206,11 @@ jk_counters_open(struct jk_activity *programs, const struct jk_counted *events, 
         counters->events = events;
         counters->n = n;
         counters->n_cpus = libbpf_num_possible_cpus();
-        n_fds = (size_t)counters->n_cpus * n;
-        counters->fds = malloc(sizeof *counters->fds * n_fds);
-        if (!counters->fds) {
+        counters->open = calloc(n_all(counters), sizeof *counters->open);
+        if (!counters->open) {
                 free(counters);
                 return jk_fail(err, ENOMEM, "bpf: opening counters: out of memory");
         }
-        memset(counters->fds, -1, sizeof *counters->fds * n_fds);
 
         cpus_changed(counters);
         open_all(counters);
@@ -195,7 +224,7 @@ jk_counters_close(struct jk_counters *counters)
         if (!counters)
                 return;
         close_all(counters);
-        free(counters->fds);
+        free(counters->open);
         free(counters);
 }
 
@@ -205,31 +234,44 @@ static bool
 counts_on(const struct jk_counters *counters, int cpu)
 {
         for (size_t i = 0; i < counters->n; i++)
-                if (counters->fds[(size_t)cpu * counters->n + i] >= 0)
+                if (counters->open[(size_t)cpu * counters->n + i])
                         return true;
 
         return false;
 }
 
+/* Whether a counter of that CPU stands still. */
+static bool
+flush_cpu(struct jk_counters *counters, int cpu)
+{
+        struct bpf_test_run_opts options = {
+                .sz = sizeof options,
+                .flags = BPF_F_TEST_RUN_ON_CPU,
+                .cpu = (__u32)cpu,
+        };
+
+        return bpf_prog_test_run_opts(bpf_program__fd(counters->programs->progs.jk_flush),
+                                      &options) == 0 &&
+               options.retval;
+}
+
 void
 jk_counters_flush(struct jk_counters *counters)
 {
-        int fd = bpf_program__fd(counters->programs->progs.jk_flush);
+        int still = -1;
+
+        for (int cpu = 0; cpu < counters->n_cpus; cpu++)
+                if (counts_on(counters, cpu) && flush_cpu(counters, cpu))
+                        still = cpu;
 
         if (cpus_changed(counters)) {
                 jk_log_info("bpf: the online CPUs are now %s: counters opened again",
                             counters->online);
                 open_all(counters);
-        }
-
-        for (int cpu = 0; cpu < counters->n_cpus; cpu++) {
-                struct bpf_test_run_opts options = {
-                        .sz = sizeof options,
-                        .flags = BPF_F_TEST_RUN_ON_CPU,
-                        .cpu = (__u32)cpu,
-                };
-
-                if (counts_on(counters, cpu))
-                        bpf_prog_test_run_opts(fd, &options);
+        } else if (still >= 0) {
+                jk_log_info("bpf: the counters of CPU %d stood still, as after a suspend: all are "
+                            "opened again",
+                            still);
+                open_all(counters);
         }
 }

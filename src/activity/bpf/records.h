@@ -18,9 +18,9 @@ typedef uint64_t jk_u64;
 #endif
 
 #define JK_RECORD_COMM 16
-#ifndef JK_COUNTERS_MAX
-#define JK_COUNTERS_MAX 8 /* as in activity.h */
-#endif
+/* As in activity.h, which kernel code cannot include: what includes both fails where they differ.
+ */
+#define JK_COUNTERS_MAX 8
 #define JK_CGROUP_PATH  1024 /* as long as the kernel's tracepoints make it */
 #define JK_BPF_CPUS_MAX 1024 /* a thread on a CPU beyond it is never taken for idle */
 
