@@ -15,7 +15,8 @@
 static bool
 is_event(const char *feature)
 {
-        static const char *const others[] = { "cpu", "utilisation", "frequency", "recent" };
+        static const char *const others[] = { "cpu", "utilisation", "frequency", "temperature",
+                                              "recent" };
 
         for (size_t i = 0; i < JK_COUNT(others); i++)
                 if (strcmp(feature, others[i]) == 0)

@@ -158,16 +158,16 @@ applies(const struct jk_model *model, const struct jk_zone *zone)
 
 /* ---- a tick ---- */
 
-/* Joules of what a task did on a package, or (-1) on all. */
+/* Joules of what a task did where the event `time` tells its CPU time, or (-1) anywhere. */
 static double
-cost_of(const struct jk_model *model, const struct jk_sample *sample, size_t task, int package)
+cost_of(const struct jk_model *model, const struct jk_sample *sample, size_t task, int time)
 {
         double sum = 0;
 
         for (size_t i = 0; i < model->file.n_features; i++)
                 sum += model->file.features[i].weight *
                        jk_count_of(&model->counts[i], sample, task);
-        return sum * jk_load_part(sample, task, package);
+        return sum * jk_load_part(sample, task, time);
 }
 
 static size_t
@@ -199,12 +199,12 @@ tasks_power(const struct jk_model *model, const struct jk_sample *sample,
             const struct jk_zone *zone)
 {
         bool whole = model->file.per == JK_PER_ZONE;
-        bool told = !whole && jk_load_tells(sample, zone->package);
+        int time = whole ? -1 : jk_load_find_time(sample, zone->package);
         double elapsed_s = (double)sample->elapsed_ns / 1e9, sum_j = 0;
 
         for (size_t i = 0; i < sample->n_tasks; i++)
-                sum_j += cost_of(model, sample, i, told ? zone->package : -1);
-        if (!whole && !told)
+                sum_j += cost_of(model, sample, i, time);
+        if (!whole && time < 0)
                 sum_j /= (double)count_zones(sample, model->file.zone);
         return jk_load_with_interrupts(&model->load) * sum_j / elapsed_s;
 }
@@ -269,9 +269,10 @@ weigh(const struct jk_model *model, const struct jk_sample *sample, int package,
       struct jk_split *split)
 {
         double sum = 0, per_ns = 1;
+        int time = jk_load_find_time(sample, package);
 
         for (size_t i = 0; i < sample->n_tasks; i++) {
-                split->task_weights[i] = model->load.task_part * cost_of(model, sample, i, package);
+                split->task_weights[i] = model->load.task_part * cost_of(model, sample, i, time);
                 sum += split->task_weights[i];
         }
 

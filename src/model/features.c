@@ -87,13 +87,11 @@ static double
 count_of(const struct jk_rate *rate, const struct jk_sample *sample, size_t task)
 {
         const struct jk_task_record *record = &sample->tasks[task];
-        double count;
+        double count = rate->field
+                               ? (double)*(const uint64_t *)((const char *)record + rate->column)
+                               : event_of(sample, task, rate->column);
 
-        if (!rate->field)
-                return event_of(sample, task, rate->column);
-
-        count = (double)*(const uint64_t *)((const char *)record + rate->column);
-        if (rate->package < 0 || count <= 0)
+        if (!rate->is_split || count <= 0)
                 return count;
 
         /* Without CPU time nothing tells where it was. */
@@ -123,10 +121,10 @@ has(const struct jk_features *features, enum jk_task_field field)
         return jk_features_find(features, field, -1) < features->n_rates;
 }
 
-/* A field as it was counted on each package: on all, or (where there is no room) on none. */
+/* What was counted anywhere, as it was counted on each package: on all, or (where there is no room)
+ * on none. */
 static void
-split_rate(struct jk_features *features, const struct jk_event_table *events,
-           const struct counted *field)
+split_rate(struct jk_features *features, const struct jk_event_table *events, struct jk_rate rate)
 {
         size_t n = 0;
 
@@ -134,10 +132,14 @@ split_rate(struct jk_features *features, const struct jk_event_table *events,
                 n += jk_event_tells_package(&events->events[i]);
         if (features->n_rates + n > JK_RATES_COUNTED_MAX)
                 return;
-        for (size_t i = 0; i < events->count; i++)
-                if (jk_event_tells_package(&events->events[i]))
-                        add_rate(features, (struct jk_rate){ field->field, field->offset,
-                                                             events->events[i].package, i, false });
+        for (size_t i = 0; i < events->count; i++) {
+                if (!jk_event_tells_package(&events->events[i]))
+                        continue;
+                rate.package = events->events[i].package;
+                rate.time = i;
+                rate.is_split = true;
+                add_rate(features, rate);
+        }
 }
 
 /* What costs less on a shared core: time and cycles. An instruction is the same work anywhere. */
@@ -167,6 +169,28 @@ add_cores(struct jk_features *features)
         features->has_cores = n > 0;
 }
 
+/* The fields and events, and then those that are not known by package as the packages have them. */
+static void
+add_counted(struct jk_features *features)
+{
+        size_t n_whole;
+
+        for (size_t i = 0; i < JK_COUNT(counted); i++)
+                if (features->task_fields & (uint32_t)counted[i].field)
+                        add_rate(features, (struct jk_rate){ .field = counted[i].field,
+                                                             .column = counted[i].offset,
+                                                             .package = -1 });
+        for (size_t i = 0; i < features->events.count; i++)
+                if (!jk_event_tells_place(&features->events.events[i]))
+                        add_rate(features,
+                                 (struct jk_rate){ .column = i,
+                                                   .package = features->events.events[i].package });
+        n_whole = features->n_rates;
+        for (size_t i = 0; i < n_whole; i++)
+                if (features->rates[i].package < 0)
+                        split_rate(features, &features->events, features->rates[i]);
+}
+
 static void
 choose(struct jk_features *features, const struct jk_sample *sample, uint32_t fields,
        unsigned states)
@@ -183,18 +207,7 @@ choose(struct jk_features *features, const struct jk_sample *sample, uint32_t fi
         if (sample->events)
                 features->events = *sample->events;
 
-        for (size_t i = 0; i < JK_COUNT(counted); i++)
-                if (features->task_fields & (uint32_t)counted[i].field)
-                        add_rate(features, (struct jk_rate){ counted[i].field, counted[i].offset,
-                                                             -1, 0, false });
-        for (size_t i = 0; i < features->events.count; i++)
-                if (!jk_event_tells_place(&features->events.events[i]))
-                        add_rate(features,
-                                 (struct jk_rate){ 0, i, features->events.events[i].package, 0,
-                                                   false });
-        for (size_t i = 0; i < JK_COUNT(counted); i++)
-                if (features->task_fields & (uint32_t)counted[i].field)
-                        split_rate(features, &features->events, &counted[i]);
+        add_counted(features);
         features->n_counted = features->n_rates;
         if (features->wants_cores && features->shared >= 0)
                 add_cores(features);
@@ -453,6 +466,24 @@ jk_features_leading(const struct jk_features *features, int package)
         return i < features->n_rates ? i : 0;
 }
 
+/* An event that is not known by package stands for it only where it could not be split. */
+static bool
+event_suits(const struct jk_features *features, size_t rate, int package)
+{
+        const struct jk_rate *it = &features->rates[rate];
+
+        if (it->package >= 0)
+                return it->package == package || (package < 0 && !it->is_split);
+        for (size_t i = 0; package >= 0 && i < features->n_counted; i++) {
+                const struct jk_rate *other = &features->rates[i];
+
+                if (other->is_split && !other->field && other->column == it->column &&
+                    other->package == package)
+                        return false;
+        }
+        return true;
+}
+
 bool
 jk_features_suit(const struct jk_features *features, size_t rate, int package)
 {
@@ -460,7 +491,7 @@ jk_features_suit(const struct jk_features *features, size_t rate, int package)
         size_t known;
 
         if (!it->field)
-                return it->package < 0 || package < 0 || it->package == package;
+                return event_suits(features, rate, package);
 
         known = jk_features_find(features, it->field, package);
         return known == rate || (it->of_cores && known < features->n_rates &&

@@ -12,16 +12,18 @@
 
 #include "sample/sample.h"
 
-#define JK_RATES_COUNTED_MAX 24 /* four fields, and each of them on four packages; with room */
-#define JK_RATES_MAX         (JK_RATES_COUNTED_MAX + 10) /* two of them as core time as well */
-#define JK_COORDINATES_MAX   (JK_RATES_MAX + 7)
+#define JK_RATES_COUNTED_MAX                                                                       \
+        24 /* four fields, and each of them on four packages; events as well                       \
+            */
+#define JK_RATES_MAX       (JK_RATES_COUNTED_MAX + 10) /* two of them as core time as well */
+#define JK_COORDINATES_MAX (JK_RATES_MAX + 7)
 
 struct jk_rate {
         enum jk_task_field field; /* 0: it is an event … */
         size_t column;            /* … with this index; else the offset in the task's record */
         int package;              /* counted there only, or -1 */
-        size_t time;              /* with a field and a package: the index of the event that tells
-                                   * the CPU time there; the count is split as that is */
+        bool is_split;            /* by package, as CPU time is, … */
+        size_t time;              /* … which the event with this index tells */
         bool of_cores;            /* what was done beside another busy thread of the core is half */
 };
 

@@ -44,24 +44,17 @@ jk_load_with_interrupts(const struct jk_load *load)
         return load->task_part + (load->irq_ns + load->softirq_ns) / load->task_ns;
 }
 
-static int
-find_time(const struct jk_sample *sample, int package)
+int
+jk_load_find_time(const struct jk_sample *sample, int package)
 {
         return package < 0 || !sample->events
                        ? -1
                        : jk_event_find(sample->events, JK_EVENT_CPU_TIME, package);
 }
 
-bool
-jk_load_tells(const struct jk_sample *sample, int package)
-{
-        return find_time(sample, package) >= 0;
-}
-
 double
-jk_load_part(const struct jk_sample *sample, size_t task, int package)
+jk_load_part(const struct jk_sample *sample, size_t task, int event)
 {
-        int event = find_time(sample, package);
         uint64_t cpu_ns = sample->tasks[task].cpu_ns;
 
         if (event < 0 || cpu_ns == 0)

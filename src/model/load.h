@@ -22,12 +22,12 @@ struct jk_load jk_load_of(const struct jk_sample *sample);
  * known by their time only, and are taken to count as tasks do in that time. */
 double jk_load_with_interrupts(const struct jk_load *load);
 
-/* Whether what tasks did is told by package. */
-bool jk_load_tells(const struct jk_sample *sample, int package);
+/* The event that tells CPU time on the package (JK_EVENT_CPU_TIME), or -1: it is not told apart, or
+ * package is -1. Once a tick. */
+int jk_load_find_time(const struct jk_sample *sample, int package);
 
-/* What part of a task's CPU time in the tick was on the package, 0 … 1: 1 where that is not told
- * apart, or for package -1. */
-double jk_load_part(const struct jk_sample *sample, size_t task, int package);
+/* What part of a task's CPU time in the tick that event tells, 0 … 1; 1 where it is -1. */
+double jk_load_part(const struct jk_sample *sample, size_t task, int event);
 
 /* What a second of CPU time beside another busy thread of the core is taken to cost, as a part of
  * one on a core of one's own, where nothing is learned: a core whose two threads are busy is taken

@@ -69,12 +69,12 @@ static void
 weigh_by_cpu_time(const struct jk_model *model, const struct jk_sample *sample, int package,
                   struct jk_split *split)
 {
-        int shared = jk_load_find_shared(sample);
+        int shared = jk_load_find_shared(sample), time = jk_load_find_time(sample, package);
         double there_ns = 0, part;
 
         for (size_t i = 0; i < sample->n_tasks; i++) {
                 double cpu_ns = (double)sample->tasks[i].cpu_ns * jk_load_worth(sample, i, shared) *
-                                jk_load_part(sample, i, package);
+                                jk_load_part(sample, i, time);
 
                 split->task_weights[i] = model->load.task_part * cpu_ns;
                 there_ns += cpu_ns;
@@ -87,10 +87,12 @@ weigh_by_cpu_time(const struct jk_model *model, const struct jk_sample *sample, 
 static void
 weigh_by_misses(const struct jk_sample *sample, int package, struct jk_split *split)
 {
+        int time = jk_load_find_time(sample, package);
+
         split->irq_weight = split->softirq_weight = 0;
         for (size_t i = 0; i < sample->n_tasks; i++)
                 split->task_weights[i] =
-                        (double)sample->tasks[i].llc_misses * jk_load_part(sample, i, package);
+                        (double)sample->tasks[i].llc_misses * jk_load_part(sample, i, time);
 }
 
 static void

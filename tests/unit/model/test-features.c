@@ -223,6 +223,35 @@ add_task_on_two_packages(struct fixture *f)
 }
 
 static void
+events_are_split_among_packages_as_cpu_time_is(void **state)
+{
+        struct fixture *f = *state;
+        size_t whole = 1;
+
+        add_place(f, JK_EVENT_CPU_TIME, 0);
+        add_place(f, JK_EVENT_CPU_TIME, 1);
+        add_event(f, -1);
+        begin(f, JK_TASK_CPU, 1);
+        add_task(f, 1000, 0, 0, 0);
+        jk_sample_task_events(&f->sample, 0)[1] = 1000; /* all of it on package 1 */
+        jk_sample_task_events(&f->sample, 0)[2] = 40;
+        observe(f);
+
+        /* CPU time and the event: in all, and on each package. */
+        assert_int_equal(f->features.n_rates, 6);
+        assert_near(f->features.values[whole], 40);
+        for (size_t i = 0; i < f->features.n_rates; i++) {
+                const struct jk_rate *rate = &f->features.rates[i];
+
+                if (!rate->field && i != whole)
+                        assert_near(f->features.values[i], rate->package == 1 ? 40 : 0);
+                for (int package = -1; package < 2; package++)
+                        assert_true(jk_features_suit(&f->features, i, package) ==
+                                    (rate->package == package));
+        }
+}
+
+static void
 core_time_stands_beside_thread_time_where_it_is_wanted(void **state)
 {
         struct fixture *f = *state;
@@ -603,6 +632,7 @@ main(void)
                 CASE(cycles_lead_and_else_cpu_time),
                 CASE(more_events_than_there_is_room_for_are_left_out),
                 CASE(core_time_stands_beside_thread_time_where_it_is_wanted),
+                CASE(events_are_split_among_packages_as_cpu_time_is),
                 CASE(core_time_has_room_beside_four_packages),
                 CASE(a_ratio_of_nothing_stays_what_it_was),
                 CASE(ratios_need_both_of_their_parts),
