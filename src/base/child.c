@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,11 @@
 #define KILLED_MS    10  /* until one that was killed a moment ago can be started again */
 #define CLOSE_MS     1000
 #define READ_AT_ONCE ((size_t)64 * 1024)
+#define FDS_MAX      65536 /* closed one by one, where they are not closed at once */
+
+#ifndef SYS_close_range
+#define SYS_close_range 436 /* Linux 5.9; on every architecture that this is for */
+#endif
 
 /* ---- start ---- */
 
@@ -37,6 +43,23 @@ give_up_shelter(void)
         int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
         (void)!(fd >= 0 && write(fd, "0", 1) > 0);
+}
+
+/* Not all that a library opens goes with exec(), and what it is connected to is not the program's.
+ */
+static void
+close_others(void)
+{
+        static const unsigned first = STDERR_FILENO + 1;
+        struct rlimit limit;
+
+        if (syscall(SYS_close_range, first, ~0U, 0) == 0)
+                return;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > FDS_MAX)
+                limit.rlim_cur = FDS_MAX;
+        for (unsigned fd = first; fd < limit.rlim_cur; fd++)
+                close((int)fd);
 }
 
 /* The child's side, up to its own program: only what is safe after fork() in a threaded process. */
@@ -63,6 +86,7 @@ become_program(pid_t parent, int in_fd, int out_fd, const char *const argv[])
         out_fd = fcntl(out_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
         if (dup2(in_fd, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0)
                 _exit(CANNOT_RUN);
+        close_others();
         execvp(argv[0], (char *const *)argv); /* which it does not write to */
         _exit(errno == ENOENT ? NOT_FOUND : CANNOT_RUN);
 }

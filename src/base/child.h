@@ -2,8 +2,9 @@
  *
  * A program that runs beside this one and speaks by lines: what is sent to it comes from its
  * standard input, what it prints is received; what it prints as an error goes where ours goes. It
- * has a session of its own, default signals, no priority, and none of this process's ambient
- * capabilities; it is killed when this process ends, however that happens.
+ * has a session of its own, default signals, no priority, none of this process's ambient
+ * capabilities, and none of its open files; it is killed when this process ends, however that
+ * happens.
  *
  * Nothing here waits longer than it is told to. Its standard input is a socket, so that writing to
  * one that is gone raises no SIGPIPE.

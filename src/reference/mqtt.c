@@ -5,6 +5,7 @@
  * that the broker kept (retained) is of nobody knows when, and says nothing; a live one counts from
  * when it comes.
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,7 +214,13 @@ connect_broker(struct jk_reference *mqtt, struct jk_error *err)
                 return r;
 
         code = mqtt->api.connect(mqtt->client, mqtt->broker.host, mqtt->broker.port, KEEPALIVE_S);
-        return code == MOSQ_ERR_SUCCESS ? 0 : fail(mqtt, code, errno, err);
+        if (code != MOSQ_ERR_SUCCESS)
+                return fail(mqtt, code, errno, err);
+
+        /* The library leaves it to go with exec() into programs that others run. */
+        if (fcntl(mqtt->api.socket(mqtt->client), F_SETFD, FD_CLOEXEC) < 0)
+                return jk_fail(err, errno, "fcntl: %m");
+        return 0;
 }
 
 static int

@@ -161,6 +161,24 @@ one_without_input_reads_that_there_is_none(void **state)
 }
 
 static void
+files_of_ours_stay_ours(void **state)
+{
+        static const int number = 77; /* which no shell uses for itself */
+        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        struct jk_child child;
+
+        (void)state;
+        assert_int_equal(dup2(fd, number), number); /* this one goes with exec() */
+        assert_int_equal(fcntl(number, F_GETFD), 0);
+        start(&child, "[ -e /proc/$$/fd/0 ] && [ ! -e /proc/$$/fd/77 ]; echo $?");
+        expect_line(&child, "0");
+        assert_int_equal(fcntl(number, F_GETFD), 0); /* and is open here yet */
+        jk_child_close(&child);
+        close(number);
+        close(fd);
+}
+
+static void
 one_that_is_asked_to_end_says_goodbye(void **state)
 {
         struct jk_child child;
@@ -253,6 +271,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_does_not_answer_is_not_waited_for),
         cmocka_unit_test(how_it_ended_is_told),
         cmocka_unit_test(one_without_input_reads_that_there_is_none),
+        cmocka_unit_test(files_of_ours_stay_ours),
         cmocka_unit_test(one_that_is_asked_to_end_says_goodbye),
         cmocka_unit_test(writing_to_one_that_is_gone_does_not_kill),
         cmocka_unit_test(a_line_without_end_is_refused),
