@@ -15,11 +15,11 @@
         }
 
 static const struct jk_library_symbol symbols[] = {
-        SYMBOL(curl_global_init, global_init),   SYMBOL(curl_easy_init, easy_init),
-        SYMBOL(curl_easy_setopt, easy_setopt),   SYMBOL(curl_easy_perform, easy_perform),
-        SYMBOL(curl_easy_getinfo, easy_getinfo), SYMBOL(curl_easy_strerror, easy_strerror),
-        SYMBOL(curl_easy_escape, easy_escape),   SYMBOL(curl_free, free),
-        SYMBOL(curl_easy_cleanup, easy_cleanup), SYMBOL(curl_slist_append, slist_append),
+        SYMBOL(curl_global_init, global_init),       SYMBOL(curl_easy_init, easy_init),
+        SYMBOL(curl_easy_setopt, easy_setopt),       SYMBOL(curl_easy_perform, easy_perform),
+        SYMBOL(curl_easy_getinfo, easy_getinfo),     SYMBOL(curl_easy_strerror, easy_strerror),
+        SYMBOL(curl_easy_escape, easy_escape),       SYMBOL(curl_free, free),
+        SYMBOL(curl_easy_cleanup, easy_cleanup),     SYMBOL(curl_slist_append, slist_append),
         SYMBOL(curl_slist_free_all, slist_free_all),
 };
 

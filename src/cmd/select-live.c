@@ -292,7 +292,7 @@ weigh(const struct live *live, const struct jk_selection_rows *rows,
         used[0] = true;
         if (r == 0)
                 r = jk_select_these(rows, &rule, used, &with_cpu);
-        if (r < 0)
+        if (r != 0)
                 return jk_fail(live->err, r, "too few ticks: %zu", rows->n);
 
         *ret_selection = with_cpu.before.rms_w < (1 - rule.least_gain) * alone.before.rms_w

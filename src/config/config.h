@@ -22,7 +22,7 @@ struct jk_config {
         char *model;
         char *estimate_model; /* "auto": none; else model files */
         bool counters;
-        char *events; /* "auto": cycles, instructions, cache misses */
+        char *events;    /* "auto": cycles, instructions, cache misses */
         char *log_level; /* error, warning, notice, info, debug */
 
         /* how much is listed in /metrics */

@@ -351,8 +351,8 @@ any_event_is_counted_by_its_name(void **state)
         pid_t pid;
 
         (void)state;
-        assert_int_equal(jk_events_resolve(&pmus, "task-clock,page-faults,context-switches",
-                                           3, events, &n, &err),
+        assert_int_equal(jk_events_resolve(&pmus, "task-clock,page-faults,context-switches", 3,
+                                           events, &n, &err),
                          0);
         open_counting(&f, NULL, events, n);
         assert_int_equal(f.sample.task_fields & JK_TASK_CYCLES, 0);

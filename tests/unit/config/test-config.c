@@ -541,7 +541,8 @@ values_are_compared_and_exchanged(void **state)
         assert_int_equal(jk_config_init(&a), 0);
         assert_int_equal(
                 parse("{listen: off, interval: 2s, root: /x, meter: powercap, "
-                      "activity: proc, model: share, estimate-model: /x, counters: no, events: cycles, log-level: "
+                      "activity: proc, model: share, estimate-model: /x, counters: no, events: "
+                      "cycles, log-level: "
                       "error, "
                       "metrics: {processes: 1, cgroups: 1}, "
                       "ledger: {ended-retention: 1s, ended-tasks: 1}, "
@@ -551,7 +552,8 @@ values_are_compared_and_exchanged(void **state)
                       "file-mb: 1, file-age: 1s, "
                       "keep-mb: 1}, "
                       "wall: {source: program, command: x, url: 'http://x', query: x, "
-                      "topic: x, device: /x, path: x, unit: kW, interval: 2s, offset: 2s, credentials: /x, "
+                      "topic: x, device: /x, path: x, unit: kW, interval: 2s, offset: 2s, "
+                      "credentials: /x, "
                       "certificate: /x}}",
                       &b, &err),
                 0);

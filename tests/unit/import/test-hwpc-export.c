@@ -259,18 +259,18 @@ count_on(const struct machine *m, const char *event, const char *socket, bool of
         uint64_t sum = 0;
 
         while ((line = strsep(&rest, "\n")) && *line) {
-                json_t *json = json_loads(line, 0, NULL), *groups, *cpus, *counts;
-                const char *group, *cpu;
+                json_t *json = json_loads(line, 0, NULL), *groups = NULL, *cpus, *counts;
+                const char *target, *group, *cpu;
 
                 assert_non_null(json);
-                groups = json_object_get(json, "groups");
-                json_object_foreach(groups, group, cpus)
-                        json_object_foreach(json_object_get(cpus, socket), cpu, counts)
-                                if (of_all ==
-                                    !strcmp(json_string_value(json_object_get(json, "target")),
-                                            "all"))
-                                        sum += (uint64_t)json_integer_value(
-                                                json_object_get(counts, event));
+                target = json_string_value(json_object_get(json, "target"));
+                if (of_all == !strcmp(target, "all"))
+                        groups = json_object_get(json, "groups");
+                json_object_foreach(groups, group, cpus) {
+                        json_object_foreach(json_object_get(cpus, socket), cpu, counts) {
+                                sum += (uint64_t)json_integer_value(json_object_get(counts, event));
+                        }
+                }
                 json_decref(json);
         }
         return sum;

@@ -231,7 +231,7 @@ the_floor_follows_the_temperature(void **state)
                 double off_w = 0;
 
                 day.is_told = told;
-                for (double at_c = 32; at_c <= 44; at_c += 3)
+                for (int at_c = 32; at_c <= 44; at_c += 3)
                         off_w = fmax(off_w,
                                      fabs(after(&day, at_c).power_w - 20 - 0.4 * (at_c - 30)));
                 print_message("# off by %.2f W of 20 to 26%s\n", off_w, told ? "" : " if not told");

@@ -153,7 +153,7 @@ add_cpus(struct machine *m)
 static void
 step(struct machine *m, const struct jk_model_ops *ops, struct jk_model *model)
 {
-        double weights[PROGRAMS], dynamic_j, measured_j, sum = 0;
+        double weights[PROGRAMS] = { 0 }, dynamic_j, measured_j, sum = 0;
         struct jk_split split = { .task_weights = weights };
 
         m->now.monotonic_ns += 1000000000;
