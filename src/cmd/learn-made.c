@@ -119,6 +119,7 @@ static json_t *
 describe(const char *path, struct jk_error *err)
 {
         jk_autofree struct jk_recording_facts *facts = malloc(sizeof *facts);
+        json_t *entry;
 
         if (!facts) {
                 jk_fail(err, ENOMEM, "out of memory");
@@ -126,8 +127,11 @@ describe(const char *path, struct jk_error *err)
         }
         if (jk_recording_check(path, facts, err) < 0)
                 return NULL;
-        return json_pack("{s:s,s:s,s:s,s:I}", "file", base_name(path), "sha256", facts->sha256,
-                         "machine", facts->about.host, "ticks", (json_int_t)facts->ticks);
+        entry = json_pack("{s:s,s:s,s:s,s:I}", "file", base_name(path), "sha256", facts->sha256,
+                          "machine", facts->about.host, "ticks", (json_int_t)facts->ticks);
+        if (!entry)
+                jk_fail(err, ENOMEM, "%s: it cannot be described", path);
+        return entry;
 }
 
 static int

@@ -139,6 +139,19 @@ jk_about_write(const struct jk_about *about, struct jk_text *out)
         json_decref(object);
 }
 
+/* Never a part of a character: what is read has to be writable as JSON again. */
+static void
+copy_utf8(char *to, size_t size, const char *from)
+{
+        size_t length = strlen(from);
+
+        if (length >= size)
+                for (length = size - 1; length > 0 && ((unsigned char)from[length] & 0xc0) == 0x80;)
+                        length--;
+        memcpy(to, from, length);
+        to[length] = '\0';
+}
+
 /* A field that is missing or of another type stays 0: what is needed is checked afterwards. */
 static void
 from_json(const struct field *field, const json_t *object, struct jk_about *about)
@@ -149,7 +162,7 @@ from_json(const struct field *field, const json_t *object, struct jk_about *abou
         switch (field->kind) {
         case STRING:
                 if (json_is_string(value))
-                        snprintf(to, field->size, "%s", json_string_value(value));
+                        copy_utf8(to, field->size, json_string_value(value));
                 break;
         case NUMBER:
                 if (json_is_integer(value))

@@ -186,6 +186,32 @@ a_header_with_absurd_limits_is_refused(void **state)
                          -EPROTONOSUPPORT);
 }
 
+static void
+a_name_that_is_too_long_is_cut_between_characters(void **state)
+{
+        char host[sizeof((struct jk_about *)0)->host + 8], json[512];
+        struct jk_about read;
+        size_t length;
+
+        (void)state;
+        for (size_t shift = 0; shift < 3; shift++) {
+                jk_autotext struct jk_text again = { 0 };
+
+                memset(host, 'a', sizeof host);
+                for (size_t i = shift; i + 3 < sizeof host; i += 3)
+                        memcpy(host + i, "\xe2\x82\xac", 3);
+                host[sizeof host - 1] = '\0';
+                snprintf(json, sizeof json,
+                         "{\"format\":1,\"interval_ns\":1000000000,\"host\":\"%s\"}", host);
+                assert_int_equal(jk_about_read(json, &read, &err), 0);
+                length = strlen(read.host);
+                assert_true(length > sizeof read.host - 4);
+                assert_int_equal((length - shift) % 3, 0);
+                jk_about_write(&read, &again);
+                assert_non_null(strstr(again.data, read.host));
+        }
+}
+
 /* A model may have been told a file, or a command; a meter outside, an address. */
 static void
 anonymised_it_tells_no_file_and_no_command(void **state)
@@ -315,6 +341,7 @@ static const struct CMUnitTest tests[] = {
         WITH_FILE(every_sample_is_read_as_it_was_written),
         WITH_FILE(an_active_task_costs_few_bytes),
         cmocka_unit_test(a_header_with_absurd_limits_is_refused),
+        cmocka_unit_test(a_name_that_is_too_long_is_cut_between_characters),
         cmocka_unit_test(anonymised_it_tells_no_file_and_no_command),
         cmocka_unit_test(cgroups_of_dropped_ticks_are_made_up_for),
         cmocka_unit_test(disguised_names_tell_nothing_and_stay_the_same),
