@@ -19,7 +19,9 @@
 #include "model/file.h"
 #include "model/shipped.h"
 
-#define OFFERS_MAX 256 /* more is a mistake in the configuration */
+#define OFFERS_MAX  256 /* more is a mistake in the configuration */
+#define TRAINED_MAX 64  /* of them: made from what others sent */
+#define TRAINED     "trained-"
 
 struct offer {
         char name[sizeof((struct jk_model_file *)0)->name];
@@ -190,7 +192,38 @@ is_model_file(const struct dirent *entry)
                strcmp(entry->d_name + length - 5, ".json") == 0;
 }
 
-/* In the order of their names, so that the list is the same on every file system. */
+static bool
+is_trained(const char *name)
+{
+        return strncmp(name, TRAINED, strlen(TRAINED)) == 0;
+}
+
+/* Of the trained ones or of the others. */
+static void
+add_files(struct jk_offers *offers, const char *path, int at, struct dirent *const entries[], int n,
+          bool trained)
+{
+        size_t most = trained ? TRAINED_MAX : OFFERS_MAX;
+
+        for (int i = 0; i < n; i++) {
+                const char *name = entries[i]->d_name;
+                struct jk_error why = { "" };
+                int r;
+
+                if (is_trained(name) != trained)
+                        continue;
+                r = most > 0 ? add_file(offers, at, name, &why)
+                             : jk_fail(&why, E2BIG, "%s: there are more than %d trained ones", name,
+                                       TRAINED_MAX);
+                if (r < 0)
+                        jk_log_warning("models: %s/%s; it is not offered", path, why.message);
+                else
+                        most--;
+        }
+}
+
+/* The operator's own come first, that no number of trained ones takes their place. Each in the
+ * order of their names, so that the list is the same on every file system. */
 static int
 add_directory(struct jk_offers *offers, const char *path, struct jk_error *err)
 {
@@ -201,13 +234,10 @@ add_directory(struct jk_offers *offers, const char *path, struct jk_error *err)
         if (n < 0)
                 return jk_fail(err, errno, "models: %s: %m", path);
 
-        for (int i = 0; i < n; i++) {
-                struct jk_error why = { "" };
-
-                if (add_file(offers, at, entries[i]->d_name, &why) < 0)
-                        jk_log_warning("models: %s/%s; it is not offered", path, why.message);
+        add_files(offers, path, at, entries, n, false);
+        add_files(offers, path, at, entries, n, true);
+        for (int i = 0; i < n; i++)
                 free(entries[i]);
-        }
         free(entries);
         return 0;
 }

@@ -96,6 +96,39 @@ a_directory_adds_and_replaces_and_what_is_no_model_is_left_out(void **state)
         assert_true(jk_offers_open("/nonexistent", &offers, &err) < 0);
 }
 
+static void
+trained_models_never_take_the_place_of_others(void **state)
+{
+        struct jk_offers *offers;
+        struct jk_model_file file;
+        struct jk_error err = { "" };
+        struct tree tree;
+        char path[128];
+        size_t length;
+        json_t *json;
+
+        (void)state;
+        tree_make(&tree);
+        assert_int_equal(jk_shipped_model_read(&jk_shipped_models[0], &file, &err), 0);
+        for (int i = 0; i < 300; i++) {
+                snprintf(file.name, sizeof file.name, "trained-%03d", i);
+                snprintf(path, sizeof path, "%s/%s.json", tree.path, file.name);
+                assert_int_equal(jk_model_file_save(&file, path, &err), 0);
+        }
+        strcpy(file.name, "ours");
+        snprintf(path, sizeof path, "%s/z.json", tree.path);
+        assert_int_equal(jk_model_file_save(&file, path, &err), 0);
+
+        offers = open_offers(tree.path);
+        json = list_of(offers);
+        assert_int_equal(json_array_size(json_object_get(json, "models")),
+                         jk_n_shipped_models + 1 + 64);
+        assert_non_null(jk_offers_file(offers, "ours", &length));
+        json_decref(json);
+        jk_offers_close(offers);
+        tree_destroy(&tree);
+}
+
 static bool
 offers_model(struct jk_offering *offering, const char *name)
 {
@@ -230,6 +263,7 @@ lists_that_cannot_be_are_refused(void **state)
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_that_is_listed_is_there_with_its_checksum),
         cmocka_unit_test(a_directory_adds_and_replaces_and_what_is_no_model_is_left_out),
+        cmocka_unit_test(trained_models_never_take_the_place_of_others),
         cmocka_unit_test(a_directory_is_read_again_when_it_has_changed_and_not_else),
         cmocka_unit_test(the_best_is_found_and_checked),
         cmocka_unit_test(lists_that_cannot_be_are_refused),
