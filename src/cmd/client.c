@@ -219,7 +219,7 @@ jk_client_get(struct jk_client *client, const char *path, struct jk_text *text,
         if (r < 0)
                 return r;
         if (status != 200)
-                return jk_fail(err, EPROTO,
+                return jk_fail(err, status == 404 ? ENOENT : EPROTO,
                                "agent %s: %s gave HTTP status %ld; is it joulekeeper that listens "
                                "there?",
                                client->address, path, status);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * joulekeeper model send: recordings to an agent that trains models by them. What is sent is a copy
- * without names, made in a folder of its own that is removed afterwards.
+ * without names, of which nothing stays, however this ends: it has no name itself once it is made.
  */
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +35,6 @@ struct request {
         struct jk_client *client;
         char token[JK_CREDENTIALS_MAX];
         char called[sizeof MACHINE + 16]; /* the machine of the recording at hand */
-        char folder[64];                  /* for copies; "": not made yet */
-        struct jk_text copy;              /* the path of one */
 };
 
 static const struct jk_option options[] = {
@@ -90,28 +89,44 @@ call_machine(void *data, const char *host)
 }
 
 static int
-make_folder(struct request *request, struct jk_error *err)
+write_copy(struct request *request, const char *from, struct jk_anonymised *ret_copy, int *ret_fd,
+           struct jk_error *err)
 {
-        if (request->folder[0])
-                return 0;
+        char folder[] = "/tmp/joulekeeper-send-XXXXXX", path[sizeof folder + 16];
+        int fd = -1, r;
 
-        snprintf(request->folder, sizeof request->folder, "/tmp/joulekeeper-send-XXXXXX");
-        if (!mkdtemp(request->folder)) {
-                request->folder[0] = '\0';
+        if (!mkdtemp(folder))
                 return jk_fail(err, errno, "/tmp: no folder can be made: %m");
-        }
-        jk_text_printf(&request->copy, "%s/copy.jkr", request->folder);
-        return request->copy.failed ? jk_fail(err, ENOMEM, "out of memory") : 0;
+
+        snprintf(path, sizeof path, "%s/copy.jkr", folder);
+        r = jk_anonymise(from, path, call_machine, request, ret_copy, err);
+        if (r == 0)
+                fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (r == 0 && fd < 0)
+                r = jk_fail(err, errno, "%s: %m", path);
+        unlink(path);
+        rmdir(folder);
+        if (r == 0)
+                *ret_fd = fd;
+        return r;
 }
 
-static void
-remove_copy(struct request *request)
+/* Who interrupts it waits until the copy has no name any more, so that it does not stay. */
+static int
+make_copy(struct request *request, const char *from, struct jk_anonymised *ret_copy, int *ret_fd,
+          struct jk_error *err)
 {
-        if (request->copy.data)
-                unlink(request->copy.data);
-        if (request->folder[0])
-                rmdir(request->folder);
-        jk_text_free(&request->copy);
+        sigset_t interrupting, before;
+        int r;
+
+        sigemptyset(&interrupting);
+        sigaddset(&interrupting, SIGINT);
+        sigaddset(&interrupting, SIGTERM);
+        sigaddset(&interrupting, SIGHUP);
+        sigprocmask(SIG_BLOCK, &interrupting, &before);
+        r = write_copy(request, from, ret_copy, ret_fd, err);
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        return r;
 }
 
 /* ---- what the server says ---- */
@@ -162,7 +177,7 @@ tell(const char *path, const json_t *reply, struct jk_error *err)
         return 0;
 }
 
-/* 1: it was taken; 0: it is not known yet; negative: it was refused. */
+/* 1: it was taken, or nobody knows any more; 0: it is not known yet; negative: it was refused. */
 static int
 ask(struct request *request, const char *path, const char *id, struct jk_error *err)
 {
@@ -174,6 +189,10 @@ ask(struct request *request, const char *path, const char *id, struct jk_error *
         if (where.failed)
                 return jk_fail(err, ENOMEM, "out of memory");
         r = jk_client_get(request->client, where.data, &body, err);
+        if (r == -ENOENT) {
+                printf("%s: sent; the server does not know any more what became of it\n", path);
+                return 1;
+        }
         if (r < 0)
                 return r;
 
@@ -206,10 +225,10 @@ is_id(const char *id)
 }
 
 static int
-send_copy(struct request *request, const char *path, struct jk_error *err)
+send_copy(struct request *request, const char *path, const char *copy, struct jk_error *err)
 {
         const struct jk_client_file file = {
-                .path = request->copy.data,
+                .path = copy,
                 .type = "application/zstd",
                 .token = request->token,
         };
@@ -235,10 +254,10 @@ static int
 send_one(struct request *request, const char *path, struct jk_error *err)
 {
         struct jk_anonymised copy = { 0 };
-        int r = make_folder(request, err);
+        jk_autoclose int fd = -1;
+        char copied[32];
+        int r = make_copy(request, path, &copy, &fd, err);
 
-        if (r == 0)
-                r = jk_anonymise(path, request->copy.data, call_machine, request, &copy, err);
         if (r < 0)
                 return r;
 
@@ -247,10 +266,10 @@ send_one(struct request *request, const char *path, struct jk_error *err)
                         "joulekeeper model send: %s: it ends within a tick; the %llu before that "
                         "are sent\n",
                         path, (unsigned long long)copy.ticks);
-        r = send_copy(request, path, err);
+        snprintf(copied, sizeof copied, "/proc/self/fd/%d", fd);
+        r = send_copy(request, path, copied, err);
         if (r < 0)
                 jk_error_prefix(err, "%s: ", path);
-        unlink(request->copy.data);
         return r;
 }
 
@@ -286,7 +305,6 @@ send_main(const struct jk_command *command, int argc, char *argv[])
                 return jk_usage_error(command, "give recordings, --server and --token-file");
 
         r = send_all(&request, argv + first, &err);
-        remove_copy(&request);
         explicit_bzero(request.token, sizeof request.token);
         if (r == 0)
                 return JK_EXIT_OK;
