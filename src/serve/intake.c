@@ -96,15 +96,25 @@ jk_intake_room(struct jk_intake *intake, struct jk_intake_room *ret_room)
 static int
 open_or_make(int at, const char *path, int *ret_fd, struct jk_error *err)
 {
-        int fd;
+        jk_autoclose int fd = -1;
+        struct stat status;
 
         if (mkdirat(at, path, 0700) < 0 && errno != EEXIST)
                 return jk_fail(err, errno, "models.accept: %s: it cannot be made: %m", path);
-        fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return jk_fail(err, errno, "models.accept: %s: %m", path);
+        fd = openat(at, path,
+                    O_RDONLY | O_DIRECTORY | O_CLOEXEC | (at == AT_FDCWD ? 0 : O_NOFOLLOW));
+        if (fd < 0 || fstat(fd, &status) < 0)
+                return jk_fail(err, errno,
+                               "models.accept: %s: %m; it has to be a directory, and that in it no "
+                               "link to one",
+                               path);
+        if (status.st_uid != geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)))
+                return jk_fail(err, EPERM,
+                               "models.accept: %s: others can write to it; give it to the agent's "
+                               "user (chown), and take that from others (chmod go-w)",
+                               path);
 
-        *ret_fd = fd;
+        *ret_fd = jk_steal_fd(&fd);
         return 0;
 }
 
