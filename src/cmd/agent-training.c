@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -31,6 +32,30 @@
 #define LOOK_NS     (200 * JK_NS_PER_MS) /* how soon it is seen that the agent ends */
 #define REST        9
 #define LINE_MAX    4096
+#define DYING_MS    5000 /* between the end of its output and its own, as it has no precedence */
+
+#define FIRST_DELAY_NS (2 * JK_NS_PER_S) /* after a failure; twice as long after each more */
+#define DELAYS_MAX     13                /* times that it is doubled: to some five hours */
+#define LESSONS_MAX    16
+
+/* How long something that failed is left alone. */
+struct delay {
+        unsigned int failures;
+        int64_t until_ns;
+};
+
+/* A model that was being trained when the process failed. */
+struct lesson {
+        char name[48]; /* "": none */
+        struct delay delay;
+};
+
+enum ending {
+        ENDED_WELL,
+        ENDED_BY_FAULT,   /* of its own, or by its CPU time: what it read may be why */
+        ENDED_OTHERWISE,  /* the machine may be why */
+        ENDED_WITH_AGENT, /* it was stopped */
+};
 
 struct jk_agent_training {
         const struct jk_config *config;
@@ -41,9 +66,13 @@ struct jk_agent_training {
 
         /* the thread's own */
         char checking[JK_INTAKE_ID_SIZE]; /* the recording that is looked at; "": none */
-        bool due;                         /* models may have to be trained */
-        bool trained;                     /* one was */
-        bool unchecked;                   /* some are left to be checked */
+        char lesson[sizeof((struct lesson *)0)->name]; /* the model that is trained; "": none */
+        bool due;                                      /* models may have to be trained */
+        bool trained;                                  /* one was */
+        bool unchecked;                                /* some are left to be checked */
+        bool put_off;              /* … which the machine did not let be checked */
+        struct delay checks, runs; /* until they are tried again; runs: of training */
+        struct lesson lessons[LESSONS_MAX];
         int64_t rest_until_ns;
 };
 
@@ -87,6 +116,60 @@ jk_agent_open_intake(const struct jk_config *config, struct jk_intake **ret_inta
                 r = jk_intake_open(&options, ret_intake, err);
         explicit_bzero(token, sizeof token);
         return r;
+}
+
+/* ---- what failed is tried again ---- */
+
+static void
+delay_more(struct delay *delay)
+{
+        delay->until_ns = jk_monotonic_ns() + (FIRST_DELAY_NS << delay->failures);
+        if (delay->failures < DELAYS_MAX)
+                delay->failures++;
+}
+
+static struct lesson *
+find_lesson(struct jk_agent_training *training, const char *name, size_t length)
+{
+        for (size_t i = 0; i < LESSONS_MAX; i++) {
+                struct lesson *lesson = &training->lessons[i];
+
+                if (strlen(lesson->name) == length && strncmp(lesson->name, name, length) == 0)
+                        return lesson;
+        }
+        return NULL;
+}
+
+/* It is left out of training for a while, so that the others get their turn. */
+static void
+put_off_lesson(struct jk_agent_training *training, const char *name, size_t length)
+{
+        struct lesson *lesson = find_lesson(training, name, length);
+
+        if (length == 0 || length >= sizeof lesson->name)
+                return;
+        if (!lesson) {
+                lesson = &training->lessons[0];
+                for (size_t i = 1; i < LESSONS_MAX; i++)
+                        if (training->lessons[i].delay.until_ns < lesson->delay.until_ns)
+                                lesson = &training->lessons[i];
+                *lesson = (struct lesson){ "" };
+                memcpy(lesson->name, name, length);
+        }
+        delay_more(&lesson->delay);
+        training->due = true;
+}
+
+/* A line about one that went well begins with its name and a colon. */
+static void
+forget_lesson(struct jk_agent_training *training, const char *line)
+{
+        size_t length = strcspn(line, ":");
+        struct lesson *lesson = length > 0 ? find_lesson(training, line, length) : NULL;
+
+        if (lesson)
+                *lesson = (struct lesson){ "" };
+        training->lesson[0] = '\0';
 }
 
 /* ---- what the process says ---- */
@@ -137,17 +220,50 @@ tell_checking(struct jk_agent_training *training, const char *line)
         snprintf(training->checking, sizeof training->checking, "%s", line);
 }
 
+/* The machine did not let it be checked. */
+static void
+tell_later(struct jk_agent_training *training, const char *line)
+{
+        jk_log_warning("models.accept: a recording is checked later: %s",
+                       line + strcspn(line, " "));
+        training->checking[0] = '\0';
+        training->put_off = true;
+}
+
+static void
+tell_training(struct jk_agent_training *training, const char *line)
+{
+        snprintf(training->lesson, sizeof training->lesson, "%s", line);
+}
+
+/* The machine did not let it be trained. */
+static void
+tell_failed(struct jk_agent_training *training, const char *line)
+{
+        jk_log_warning("models: not trained yet: %s", line);
+        put_off_lesson(training, line, strcspn(line, ":"));
+        training->lesson[0] = '\0';
+}
+
 static void
 tell_trained(struct jk_agent_training *training, const char *line)
 {
         training->trained = true;
+        forget_lesson(training, line);
         jk_log_notice("models: trained %s", line);
+}
+
+/* There is one by just these recordings. */
+static void
+tell_known(struct jk_agent_training *training, const char *line)
+{
+        forget_lesson(training, line);
 }
 
 static void
 tell_left(struct jk_agent_training *training, const char *line)
 {
-        (void)training;
+        forget_lesson(training, line);
         jk_log_warning("models: not trained: %s", line);
 }
 
@@ -159,8 +275,10 @@ take_line(struct jk_agent_training *training, const char *line)
                 void (*tell)(struct jk_agent_training *training, const char *line);
         } rows[] = {
                 { "checking ", tell_checking }, { "taken ", tell_taken },
-                { "refused ", tell_refused },   { "trained ", tell_trained },
-                { "left ", tell_left },
+                { "refused ", tell_refused },   { "later ", tell_later },
+                { "training ", tell_training }, { "trained ", tell_trained },
+                { "left ", tell_left },         { "failed ", tell_failed },
+                { "known ", tell_known },
         };
 
         for (size_t i = 0; i < JK_COUNT(rows); i++)
@@ -200,46 +318,68 @@ hear_out(struct jk_agent_training *training, struct jk_child *child, struct jk_e
         }
 }
 
-/* What made the process end would end the next one, too. */
-static void
-remove_culprit(struct jk_agent_training *training, const char *how)
+/* A signal that others send says nothing of what it read. */
+static enum ending
+find_ending(const struct jk_child *child)
 {
-        jk_autotext struct jk_text path = { 0 };
-        struct jk_error reason;
+        static const int faults[] = { SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGXCPU };
+        struct pollfd fd = { .fd = child->pid_fd, .events = POLLIN };
+        siginfo_t how = { 0 };
 
-        if (!training->checking[0])
-                return;
-
-        jk_text_printf(&path, "%s/" JK_INTAKE_INCOMING "/%s" JK_INTAKE_SUFFIX,
-                       training->config->models_accept, training->checking);
-        if (!path.failed)
-                unlink(path.data);
-        jk_fail(&reason, EBADMSG, "checking it failed: %.300s", how);
-        refuse(training, training->checking, reason.message);
-        training->unchecked = true;
+        poll(&fd, 1, DYING_MS);
+        if (waitid(P_PID, (id_t)child->pid, &how, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+            how.si_pid == 0)
+                return ENDED_OTHERWISE;
+        if (how.si_code == CLD_EXITED)
+                return how.si_status == 0 ? ENDED_WELL : ENDED_OTHERWISE;
+        for (size_t i = 0; i < JK_COUNT(faults); i++)
+                if (how.si_status == faults[i])
+                        return ENDED_BY_FAULT;
+        return ENDED_OTHERWISE;
 }
 
+/* No other is started while it may still write. */
 static void
+reap(const struct jk_agent_training *training, struct jk_child *child)
+{
+        const struct timespec pause = { .tv_nsec = LOOK_NS };
+
+        while (!jk_child_stop(child) && !waits_to_stop(training))
+                nanosleep(&pause, NULL);
+        jk_child_close(child);
+}
+
+static enum ending
 run(struct jk_agent_training *training, const char *const argv[])
 {
         struct jk_child child = JK_CHILD_NONE(LINE_MAX);
+        enum ending ending = ENDED_OTHERWISE;
         struct jk_error err = { "" };
         int r;
 
-        training->checking[0] = '\0';
-        training->unchecked = false;
+        training->checking[0] = training->lesson[0] = '\0';
+        training->unchecked = training->put_off = false;
         r = jk_child_start(&child, argv, &err);
-        if (r < 0)
-                jk_log_warning("models.accept: %s", err.message);
-        else
+        if (r == 0)
                 r = hear_out(training, &child, &err);
-        if (r != -ECANCELED)
-                remove_culprit(training, err.message);
-        jk_child_close(&child);
+        if (r == -EPIPE)
+                ending = find_ending(&child);
+        else if (r == -ECANCELED)
+                ending = ENDED_WITH_AGENT;
+        reap(training, &child);
+
+        if (ending == ENDED_BY_FAULT || ending == ENDED_OTHERWISE)
+                jk_log_warning("models.accept: checking or training failed, and is tried again: "
+                               "%s%s%s",
+                               training->lesson, *training->lesson ? ": " : "", err.message);
+        return ending == ENDED_WELL && training->put_off ? ENDED_OTHERWISE : ending;
 }
 
-static void
-check(struct jk_agent_training *training)
+/* ---- checking ---- */
+
+/* only: the one that is; "": all. */
+static enum ending
+run_check(struct jk_agent_training *training, const char *only)
 {
         const char *const argv[] = {
                 "/proc/self/exe",
@@ -249,11 +389,56 @@ check(struct jk_agent_training *training)
                 "--check",
                 "--recordings",
                 training->config->models_accept,
+                *only ? "--only" : NULL,
+                only,
                 NULL,
         };
 
-        run(training, argv);
+        return run(training, argv);
 }
+
+static void
+remove_culprit(struct jk_agent_training *training, const char *id)
+{
+        jk_autotext struct jk_text path = { 0 };
+
+        jk_text_printf(&path, "%s/" JK_INTAKE_INCOMING "/%s" JK_INTAKE_SUFFIX,
+                       training->config->models_accept, id);
+        if (!path.failed)
+                unlink(path.data);
+        refuse(training, id, "checking it failed twice, by a fault or for more than ten minutes");
+}
+
+/* The one that was being checked at a fault is tried alone, with a budget of its own; it goes only
+ * if it fails again. Whatever else happens, it stays, and is tried later. */
+static void
+conclude(struct jk_agent_training *training, enum ending ending)
+{
+        char suspect[JK_INTAKE_ID_SIZE];
+
+        snprintf(suspect, sizeof suspect, "%s", training->checking);
+        if (ending == ENDED_BY_FAULT && strspn(suspect, "0123456789abcdef") == sizeof suspect - 1) {
+                ending = run_check(training, suspect);
+                if (ending == ENDED_BY_FAULT && strcmp(training->checking, suspect) == 0) {
+                        remove_culprit(training, suspect);
+                        ending = ENDED_WELL;
+                }
+                training->unchecked = ending == ENDED_WELL; /* those after it */
+        }
+
+        if (ending == ENDED_WELL)
+                training->checks = (struct delay){ 0 };
+        else if (ending != ENDED_WITH_AGENT)
+                delay_more(&training->checks);
+}
+
+static void
+check(struct jk_agent_training *training)
+{
+        conclude(training, run_check(training, ""));
+}
+
+/* ---- training ---- */
 
 static bool
 trains(const struct jk_agent_training *training)
@@ -273,9 +458,33 @@ spent_ns(void)
                (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
 }
 
+/* It failed before or between models. */
+static void
+train_later(struct jk_agent_training *training, enum ending ending)
+{
+        delay_more(&training->runs);
+        if (training->rest_until_ns < training->runs.until_ns)
+                training->rest_until_ns = training->runs.until_ns;
+        training->due = true;
+        conclude(training, ending);
+}
+
+/* Names, with commas between them. */
+static const char *
+put_off_lessons(const struct jk_agent_training *training, struct jk_text *names)
+{
+        int64_t now_ns = jk_monotonic_ns();
+
+        for (size_t i = 0; i < LESSONS_MAX; i++)
+                if (training->lessons[i].name[0] && training->lessons[i].delay.until_ns > now_ns)
+                        jk_text_printf(names, "%s,", training->lessons[i].name);
+        return names->data && !names->failed ? names->data : ",";
+}
+
 static void
 train(struct jk_agent_training *training)
 {
+        jk_autotext struct jk_text skip = { 0 };
         const char *const argv[] = {
                 "/proc/self/exe",
                 "model",
@@ -285,20 +494,60 @@ train(struct jk_agent_training *training)
                 training->config->models_accept,
                 "--output",
                 training->config->models_directory,
+                "--skip",
+                put_off_lessons(training, &skip),
                 NULL,
         };
         int64_t before_ns = spent_ns();
+        enum ending ending;
 
         training->due = training->trained = false;
-        run(training, argv);
+        ending = run(training, argv);
         training->rest_until_ns = jk_monotonic_ns() + REST * (spent_ns() - before_ns);
+        if (training->lesson[0] && ending != ENDED_WITH_AGENT)
+                put_off_lesson(training, training->lesson, strlen(training->lesson));
+        else if (ending == ENDED_WELL)
+                training->runs = (struct delay){ 0 };
+        else
+                train_later(training, ending);
         if (training->trained && training->server)
                 jk_agent_renew_models(training->server, true);
 }
 
 /* ---- the thread ---- */
 
-/* Until something has come, training is due and has rested, or the agent ends (false). */
+static void
+see_what_is_due(struct jk_agent_training *training)
+{
+        int64_t now_ns = jk_monotonic_ns();
+
+        for (size_t i = 0; i < LESSONS_MAX; i++)
+                if (training->lessons[i].name[0] && training->lessons[i].delay.until_ns <= now_ns)
+                        training->due = true;
+}
+
+/* Monotonic; INT64_MAX: not until something comes. */
+static int64_t
+next_work_ns(const struct jk_agent_training *training)
+{
+        int64_t at_ns = INT64_MAX;
+
+        if (training->unchecked)
+                return 0;
+        for (size_t i = 0; trains(training) && i < LESSONS_MAX; i++)
+                if (training->lessons[i].name[0] && training->lessons[i].delay.until_ns < at_ns)
+                        at_ns = training->lessons[i].delay.until_ns;
+        if (training->due && trains(training))
+                at_ns = 0;
+        if (at_ns < training->rest_until_ns)
+                at_ns = training->rest_until_ns;
+        if (training->checks.failures > 0 && training->checks.until_ns < at_ns)
+                at_ns = training->checks.until_ns;
+        return at_ns;
+}
+
+/* Until something has come or is to be tried again, training is due and has rested, or the agent
+ * ends (false). */
 static bool
 wait_for_work(struct jk_agent_training *training)
 {
@@ -306,14 +555,12 @@ wait_for_work(struct jk_agent_training *training)
                 { .fd = training->stop_fd, .events = POLLIN },
                 { .fd = jk_intake_arrival_fd(training->intake), .events = POLLIN },
         };
-        int64_t left_ns = training->rest_until_ns - jk_monotonic_ns();
+        int64_t at_ns = next_work_ns(training), left_ns = at_ns - jk_monotonic_ns();
         int timeout_ms = -1;
         eventfd_t n;
 
-        if (training->due && trains(training))
+        if (at_ns < INT64_MAX)
                 timeout_ms = left_ns > 0 ? (int)(left_ns / JK_NS_PER_MS + 1) : 0;
-        if (training->unchecked)
-                timeout_ms = 0;
         poll(fds, JK_COUNT(fds), timeout_ms);
         if (fds[1].revents & POLLIN)
                 eventfd_read(fds[1].fd, &n);
@@ -327,6 +574,7 @@ work(void *data)
 
         do {
                 check(training);
+                see_what_is_due(training);
                 if (training->due && trains(training) &&
                     jk_monotonic_ns() >= training->rest_until_ns)
                         train(training);

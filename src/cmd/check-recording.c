@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -81,12 +82,30 @@ read_ticks(struct jk_reader *reader, uint64_t most, struct jk_recording_facts *f
         return 0;
 }
 
+/* A pipe would make it wait, and a link may lead anywhere. */
+static int
+check_file(const char *path, struct jk_error *err)
+{
+        jk_autoclose int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        struct stat status;
+
+        if (fd < 0 && errno != ELOOP && errno != ENXIO)
+                return jk_fail(err, errno, "%s: %m", path);
+        if (fd >= 0 && fstat(fd, &status) < 0)
+                return jk_fail(err, errno, "%s: %m", path);
+        if (fd < 0 || !S_ISREG(status.st_mode))
+                return jk_fail(err, EINVAL, "%s: it is no regular file", path);
+        return 0;
+}
+
 static int
 look(const char *path, uint64_t most, struct jk_recording_facts *facts, struct jk_error *err)
 {
         struct jk_reader *reader;
-        int r = jk_reader_open(path, &reader, err);
+        int r = check_file(path, err);
 
+        if (r == 0)
+                r = jk_reader_open(path, &reader, err);
         if (r < 0)
                 return r;
 

@@ -41,16 +41,21 @@ keep(const char *path, const char *directory, const struct jk_recording_facts *f
      struct jk_error *err)
 {
         jk_autotext struct jk_text kept = { 0 };
-        int r = bring_to_disk(path);
+        int r = bring_to_disk(path); /* whose failure is of the machine, whatever its number */
 
+        if (r < 0)
+                return jk_fail(err, EIO, "it cannot be kept: %s", strerror(-r));
         jk_text_printf(&kept, "%s/%.*s" JK_INTAKE_SUFFIX, directory, NAME_DIGITS, facts->sha256);
-        if (r == 0 && kept.failed)
-                r = -ENOMEM;
-        if (r == 0 && rename(path, kept.data) < 0)
-                r = -errno;
-        if (r == 0)
-                r = bring_to_disk(directory);
-        return r < 0 ? jk_fail(err, r, "it cannot be kept: %s", strerror(-r)) : 0;
+        if (kept.failed)
+                return jk_fail(err, ENOMEM, "out of memory");
+        if (rename(path, kept.data) < 0)
+                return jk_fail(err, EIO, "it cannot be kept: %m");
+
+        r = bring_to_disk(directory);
+        if (r < 0) /* it is there, and taken */
+                fprintf(stderr, "joulekeeper model learn: %s: bringing it to the disk: %s\n",
+                        directory, strerror(-r));
+        return 0;
 }
 
 /* The reader's messages begin with the path, which is nobody's who sent it. */
@@ -63,6 +68,12 @@ without_path(const char *message, const char *path)
                 return message;
 
         return message + length + 2;
+}
+
+bool
+jk_learn_is_content(int r)
+{
+        return r == -EBADMSG || r == -EINVAL || r == -EPROTONOSUPPORT || r == -ENODATA;
 }
 
 static void
@@ -84,16 +95,17 @@ check(const char *directory, const char *name, FILE *out)
                 fprintf(out, "taken %.*s %s %llu %s\n", ID_LENGTH, name, facts->sha256,
                         (unsigned long long)facts->ticks, facts->cut ? "cut" : "whole");
         } else {
-                if (!path.failed)
+                if (jk_learn_is_content(r))
                         unlink(path.data);
-                fprintf(out, "refused %.*s %s\n", ID_LENGTH, name,
+                fprintf(out, "%s %.*s %s\n", jk_learn_is_content(r) ? "refused" : "later",
+                        ID_LENGTH, name,
                         path.failed ? why.message : without_path(why.message, path.data));
         }
         fflush(out);
 }
 
 int
-jk_learn_check(const char *directory, FILE *out, struct jk_error *err)
+jk_learn_check(const char *directory, const char *only, FILE *out, struct jk_error *err)
 {
         jk_autotext struct jk_text incoming = { 0 };
         struct dirent **entries;
@@ -107,7 +119,8 @@ jk_learn_check(const char *directory, FILE *out, struct jk_error *err)
         if (n < 0)
                 return errno == ENOENT ? 0 : jk_fail(err, errno, "%s: %m", incoming.data);
         for (int i = 0; i < n; i++) {
-                check(directory, entries[i]->d_name, out);
+                if (!only || strncmp(entries[i]->d_name, only, ID_LENGTH) == 0)
+                        check(directory, entries[i]->d_name, out);
                 free(entries[i]);
         }
         free(entries);

@@ -37,7 +37,7 @@ struct recording {
 };
 
 struct learning {
-        const char *directory, *models;
+        const char *directory, *models, *skip;
         FILE *out;
         struct recording *recordings;
         size_t n, capacity;
@@ -178,9 +178,10 @@ train_and_save(const struct lesson *lesson, const struct jk_made *made, struct j
                         lesson->name, file->error.n, lesson->n, file->error.method,
                         file->error.mae_w, file->error.mape_pct);
         fflush(lesson->learning->out);
-        return r;
+        return r < 0 ? r : 1;
 }
 
+/* 1: it was; 0: it need not be. */
 static int
 make(const struct lesson *lesson, struct jk_error *err)
 {
@@ -195,6 +196,30 @@ make(const struct lesson *lesson, struct jk_error *err)
         return r > 0 ? train_and_save(lesson, &made, err) : r;
 }
 
+static bool
+is_in(const char *name, const char *names)
+{
+        size_t length = strlen(name);
+
+        for (const char *at = names; at && *at; at += strcspn(at, ","), at += *at == ',')
+                if (strcspn(at, ",") == length && strncmp(at, name, length) == 0)
+                        return true;
+        return false;
+}
+
+/* … and may be over when it is tried again. */
+static bool
+is_of_machine(int r)
+{
+        static const int errors[] = { ENOMEM, EMFILE, ENFILE, EIO,    EROFS,  EACCES,
+                                      EPERM,  ENOSPC, EDQUOT, ENOENT, ENOTDIR };
+
+        for (size_t i = 0; i < JK_COUNT(errors); i++)
+                if (r == -errors[i])
+                        return true;
+        return false;
+}
+
 /* Of a group's recordings, those in which the kind was measured. */
 static int
 teach(const struct learning *learning, const struct recording *group, size_t n,
@@ -203,6 +228,7 @@ teach(const struct learning *learning, const struct recording *group, size_t n,
         jk_autofree const char **paths = calloc(n, sizeof *paths);
         struct lesson lesson = { .learning = learning, .kind = kind, .paths = paths };
         struct jk_error why = { "" };
+        int r;
 
         if (!paths)
                 return jk_fail(err, ENOMEM, "out of memory");
@@ -214,17 +240,28 @@ teach(const struct learning *learning, const struct recording *group, size_t n,
 
         snprintf(lesson.name, sizeof lesson.name, "trained-%s-%.8s-%s", group->architecture,
                  group->key, jk_zone_kind_name(kind));
-        if (make(&lesson, &why) < 0)
-                fprintf(learning->out, "left %s: %s\n", lesson.name, why.message);
+        if (is_in(lesson.name, learning->skip))
+                return 0;
+        fprintf(learning->out, "training %s\n", lesson.name);
+        fflush(learning->out);
+        r = make(&lesson, &why);
+        if (r < 0)
+                fprintf(learning->out, "%s %s: %s\n", is_of_machine(r) ? "failed" : "left",
+                        lesson.name, why.message);
+        else if (r == 0)
+                fprintf(learning->out, "known %s\n", lesson.name);
+        fflush(learning->out);
         return 0;
 }
 
 int
-jk_learn_train(const char *directory, const char *models, FILE *out, struct jk_error *err)
+jk_learn_train(const char *directory, const char *models, const char *skip, FILE *out,
+               struct jk_error *err)
 {
         __attribute__((cleanup(free_learning))) struct learning learning = {
                 .directory = directory,
                 .models = models,
+                .skip = skip,
                 .out = out,
         };
         int r = list(&learning, err);

@@ -5,8 +5,11 @@
 import hashlib
 import json
 import random
+import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -201,6 +204,89 @@ def what_cannot_be_learned_from_is_refused_with_its_reason(place):
     check(len(server.recordings()) == 1 and not list((server.kept / "incoming").iterdir()),
           "something stays of what was refused")
     wait_until(lambda: server.agent.sequence() > before + 3, "ticks to go on")
+
+
+def end_checking(server, body, *signals):
+    """Send it, and send the process that checks it these, one each time that it has it open."""
+    identity = []
+
+    def post():
+        request = urllib.request.Request(f"{server.url}/api/v1/recordings", body,
+                                         {"Authorization": f"Bearer {TOKEN}",
+                                          "Content-Type": "application/zstd"})
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            identity.append(json.load(reply)["id"])
+
+    sender, ended = threading.Thread(target=post), set()
+    sender.start()
+    for number in signals:
+        deadline = time.monotonic() + 30
+        while (process := reader_of_incoming(server, ended)) is None:
+            check(time.monotonic() < deadline, f"it was not checked: {server.agent.output}")
+        os.kill(process, number)
+        ended.add(process)
+    sender.join()
+    return identity[0]
+
+
+def reader_of_incoming(server, but):
+    pid = server.agent.process.pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            try:
+                if child not in but and any("/incoming/" in os.readlink(fd)
+                                            for fd in Path(f"/proc/{child}/fd").iterdir()):
+                    return child
+            except OSError:
+                pass
+    return None
+
+
+@placed
+def what_was_being_checked_goes_only_if_it_fails_twice_by_itself(place):
+    server, folder = Server(place), Path(place.directory())
+    body = anonymised(imported(folder, "long.jkr", n=20000)).read_bytes()
+    wait_until(lambda: reader_of_incoming(server, ()) is None, "the first look", 10)
+    identity = end_checking(server, body, signal.SIGKILL)
+    wait_until(lambda: "failed, and is tried again" in server.agent.output, "it to be said", 10)
+    check(list((server.kept / "incoming").glob("*.jkr")), "it is gone")
+    check(server.state(identity)["state"] == "waiting", server.state(identity))
+    once = end_checking(server, body, signal.SIGABRT)
+    for taken in (identity, once):
+        wait_until(lambda: server.state(taken)["state"] == "taken", "it to be taken", 30)
+    twice = end_checking(server, body, signal.SIGABRT, signal.SIGABRT)
+    wait_until(lambda: server.state(twice)["state"] == "refused", "it to be refused", 30)
+    check("twice" in server.state(twice)["reason"], server.state(twice))
+    check(not list((server.kept / "incoming").glob("*.jkr")), "it stays")
+
+
+@placed
+def training_that_is_ended_is_tried_again(place):
+    server, folder = Server(place), Path(place.directory())
+    recording = imported(folder, "long.jkr", n=20000)
+    identity = json.loads(json.dumps(server.send("--machine", "one", recording).stdout))
+    deadline = time.monotonic() + 30
+    while (process := trainer_of(server)) is None:
+        check(time.monotonic() < deadline, f"{identity}: nothing trains")
+    os.kill(process, signal.SIGKILL)
+    wait_until(lambda: "failed, and is tried again: trained-" in server.agent.output,
+               "it to be said", 10)
+    wait_until(server.trained, "a model", 60)
+
+
+def trainer_of(server):
+    """The process that trains, once it has a recording open."""
+    pid = server.agent.process.pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            try:
+                command = Path(f"/proc/{child}/cmdline").read_bytes()
+                held = [os.readlink(fd) for fd in Path(f"/proc/{child}/fd").iterdir()]
+            except OSError:
+                continue
+            if b"--output" in command and any(name.endswith(".jkr") for name in held):
+                return child
+    return None
 
 
 @placed
