@@ -149,6 +149,56 @@ stop_within(struct jk_child *child, int ms)
         return jk_child_stop(child);
 }
 
+/* ---- those that were closed before they were gone ---- */
+
+struct unreaped {
+        struct unreaped *next;
+        pid_t pid;
+        int pid_fd;
+};
+
+/* Who closes one forgets it, and a process that is dying may take its time: in a call to a disk, or
+ * for want of a CPU. A number stays its own until it is reaped, so it cannot be mistaken. */
+static struct {
+        pthread_mutex_t lock;
+        struct unreaped *first;
+} unreaped = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void
+reap_earlier(void)
+{
+        pthread_mutex_lock(&unreaped.lock);
+        for (struct unreaped **at = &unreaped.first, *one; (one = *at);) {
+                if (waitpid(one->pid, NULL, WNOHANG) == 0) {
+                        at = &one->next;
+                        continue;
+                }
+                *at = one->next;
+                jk_cleanup_close(&one->pid_fd);
+                free(one);
+        }
+        pthread_mutex_unlock(&unreaped.lock);
+}
+
+/* Killed, and not gone yet: a later call reaps it. */
+static void
+leave_to_later(struct jk_child *child)
+{
+        struct unreaped *one = malloc(sizeof *one);
+
+        if (one) {
+                *one = (struct unreaped){ .pid = child->pid,
+                                          .pid_fd = jk_steal_fd(&child->pid_fd) };
+                pthread_mutex_lock(&unreaped.lock);
+                one->next = unreaped.first;
+                unreaped.first = one;
+                pthread_mutex_unlock(&unreaped.lock);
+        }
+        jk_cleanup_close(&child->pid_fd);
+        child->pid_fd = -1;
+        child->pid = 0;
+}
+
 int
 jk_child_start(struct jk_child *child, const char *const argv[], struct jk_error *err)
 {
@@ -156,6 +206,7 @@ jk_child_start(struct jk_child *child, const char *const argv[], struct jk_error
         pid_t parent = getpid();
         int r;
 
+        reap_earlier();
         if (!stop_within(child, KILLED_MS))
                 return jk_fail(err, EBUSY, "the one before has not ended yet");
 
@@ -394,7 +445,9 @@ jk_child_stop(struct jk_child *child)
 void
 jk_child_close(struct jk_child *child)
 {
-        stop_within(child, CLOSE_MS);
+        reap_earlier();
+        if (!stop_within(child, CLOSE_MS))
+                leave_to_later(child);
         jk_text_free(&child->outgoing);
         free(child->incoming);
         child->incoming = NULL;

@@ -60,5 +60,6 @@ void jk_child_ask_to_end(struct jk_child *child, int ms);
  * or by a later call: returns whether it is gone. */
 bool jk_child_stop(struct jk_child *child);
 
-/* The same, waiting for a second at most. */
+/* The same, waiting for a second at most; if it is not gone by then, a later start or close of any
+ * child reaps it. */
 void jk_child_close(struct jk_child *child);

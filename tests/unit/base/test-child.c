@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -265,6 +266,61 @@ it_can_be_started_again(void **state)
         jk_child_close(&child);
 }
 
+/* Whom somebody traces, only that one reaps: a process that holds on to it. Or 0: not allowed. */
+static pid_t
+hold_on_to(pid_t pid)
+{
+        int ready[2];
+        char held = 0;
+        pid_t holder;
+
+        assert_int_equal(pipe(ready), 0);
+        holder = fork();
+        if (holder == 0) {
+                held = ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0 ? 'y' : 'n';
+                if (write(ready[1], &held, 1) == 1)
+                        pause();
+                _exit(0);
+        }
+        assert_int_equal(read(ready[0], &held, 1), 1);
+        close(ready[0]);
+        close(ready[1]);
+        if (held == 'y')
+                return holder;
+        kill(holder, SIGKILL);
+        waitpid(holder, NULL, 0);
+        return 0;
+}
+
+static void
+one_that_takes_long_to_die_is_reaped_by_a_later_call(void **state)
+{
+        struct jk_child slow, next;
+        pid_t pid, holder;
+        int pid_fd;
+
+        (void)state;
+        start(&slow, "sleep 60");
+        pid = slow.pid;
+        pid_fd = slow.pid_fd;
+        holder = hold_on_to(pid);
+        if (holder == 0) {
+                jk_child_close(&slow);
+                skip();
+        }
+        jk_child_close(&slow);
+        assert_int_equal(slow.pid, 0);
+        assert_int_equal(waitpid(pid, NULL, WNOHANG), 0); /* it is there yet */
+        kill(holder, SIGKILL);
+        waitpid(holder, NULL, 0);
+
+        start(&next, "exit 0");
+        assert_int_equal(waitpid(pid, NULL, WNOHANG), -1);
+        assert_int_equal(errno, ECHILD);
+        assert_true(next.pid_fd == pid_fd || fcntl(pid_fd, F_GETFD) < 0);
+        jk_child_close(&next);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_go_both_ways),
         cmocka_unit_test(long_lines_go_both_ways),
@@ -277,6 +333,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_without_end_is_refused),
         cmocka_unit_test(what_it_started_ends_with_it),
         cmocka_unit_test(it_can_be_started_again),
+        cmocka_unit_test(one_that_takes_long_to_die_is_reaped_by_a_later_call),
 };
 
 JK_RUN_TESTS(tests)
