@@ -21,6 +21,10 @@
 #define RETRY_FIRST_NS JK_NS_PER_S
 #define RETRY_MAX_NS   (60 * JK_NS_PER_S)
 
+/* A source that streams may say so much a second, and so much at once beyond that. */
+#define RATE_MAX  1000
+#define BURST_MAX 10000
+
 /* A program is given time to end before this one does. */
 #define PATIENCE_MS 500
 
@@ -122,17 +126,48 @@ read_value(struct jk_feed *feed, struct jk_reference *reference, bool *ret_any,
         return 0;
 }
 
+/* How much a source that streams may say yet. */
+struct allowance {
+        int64_t filled_ns; /* up to when what a time brings is in it */
+        int64_t left_ns;   /* of RATE_MAX a second */
+};
+
+/* A flood would take a CPU of its own. */
+static int
+spend(struct jk_feed *feed, struct allowance *allowance, struct jk_error *err)
+{
+        static const int64_t price_ns = JK_NS_PER_S / RATE_MAX, most_ns = BURST_MAX * price_ns;
+        int64_t now_ns = jk_monotonic_ns();
+
+        if (wait_for_stop(feed, 0))
+                return -ECANCELED;
+
+        allowance->left_ns += now_ns - allowance->filled_ns;
+        allowance->filled_ns = now_ns;
+        if (allowance->left_ns > most_ns)
+                allowance->left_ns = most_ns;
+        allowance->left_ns -= price_ns;
+        if (allowance->left_ns >= 0)
+                return 0;
+        return jk_fail(err, EOVERFLOW,
+                       "wall: %s: it says more than %d values a second; have it say one a second",
+                       feed->config.ops->name, RATE_MAX);
+}
+
 /* Until it fails, or is to end: -ECANCELED. True in *ret_any if a value came. */
 static int
 read_values(struct jk_feed *feed, struct jk_reference *reference, bool *ret_any,
             struct jk_error *err)
 {
         int64_t due_ns = jk_monotonic_ns();
+        struct allowance allowance = { .filled_ns = due_ns, .left_ns = INT64_MAX / 2 };
 
         for (;;) {
                 int r = read_value(feed, reference, ret_any, err);
                 int64_t now_ns;
 
+                if (r == 0 && feed->config.ops->streams)
+                        r = spend(feed, &allowance, err);
                 if (r < 0)
                         return r;
                 if (feed->config.ops->streams)
@@ -169,6 +204,8 @@ run(void *data)
                         return;
                 note_trouble(feed, r, &err);
 
+                if (r == -EOVERFLOW)
+                        any = false; /* it does so again, likely */
                 delay_ns = any || delay_ns == 0 ? RETRY_FIRST_NS : 2 * delay_ns;
                 if (delay_ns > RETRY_MAX_NS)
                         delay_ns = RETRY_MAX_NS;

@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -177,6 +179,48 @@ a_flood_leaves_the_latest(void **state)
         jk_feed_stop(feed);
 }
 
+static double
+cpu_seconds(void)
+{
+        struct rusage used;
+
+        getrusage(RUSAGE_SELF, &used);
+        return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+               (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
+
+static void
+one_that_floods_is_told_and_takes_no_cpu(void **state)
+{
+        double before = cpu_seconds();
+        struct jk_feed *feed = start("yes 100");
+        struct jk_error err;
+
+        (void)state;
+        assert_int_equal(trouble_of(feed, &err), -EOVERFLOW);
+        assert_non_null(strstr(err.message, "have it say one a second"));
+        usleep(3000000);
+        assert_true(cpu_seconds() - before < 0.5);
+        jk_feed_stop(feed);
+}
+
+/* Nor is there a child of ours left, in time that is enough for a thread to end one. */
+static void
+one_that_floods_ends_with_its_feed(void **state)
+{
+        int64_t until_ns = jk_monotonic_ns() + PATIENCE_NS;
+        struct jk_feed *feed = start("yes 100");
+        siginfo_t child;
+
+        (void)state;
+        assert_true(latest_of(feed, 1) == 100);
+        jk_feed_stop(feed);
+        while (waitid(P_ALL, 0, &child, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
+               jk_monotonic_ns() < until_ns)
+                usleep(5000);
+        assert_int_equal(waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT), -1);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_it_prints_comes_with_the_time_it_came),
         cmocka_unit_test(one_that_ends_is_started_again),
@@ -185,6 +229,8 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_command_that_is_not_there_is_told),
         cmocka_unit_test(none_outlives_its_feed),
         cmocka_unit_test(a_flood_leaves_the_latest),
+        cmocka_unit_test(one_that_floods_is_told_and_takes_no_cpu),
+        cmocka_unit_test(one_that_floods_ends_with_its_feed),
 };
 
 JK_RUN_TESTS(tests)
