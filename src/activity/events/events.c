@@ -219,6 +219,33 @@ refuse_pmu(const struct jk_pmus *pmus, const char *name, const char *pmu, struct
                        near.best[0] ? "'?" : "");
 }
 
+static bool
+is_of_cores(const struct jk_pmus *pmus, const char *pmu)
+{
+        for (size_t i = 0; i < pmus->n; i++)
+                if (strcmp(pmus->pmus[i].name, pmu) == 0)
+                        return true;
+        return false;
+}
+
+/* Others count for many CPUs at once, or take their numbers for something else: `breakpoint` and
+ * `uprobe` for addresses. */
+static int
+refuse_other_pmu(const struct jk_pmus *pmus, const char *name, const char *pmu,
+                 struct jk_error *err)
+{
+        char those[TEXT_SIZE] = "none here";
+        size_t length = 0;
+
+        for (size_t i = 0; i < pmus->n && length < sizeof those; i++)
+                length += (size_t)snprintf(those + length, sizeof those - length, "%s%s",
+                                           i > 0 ? ", " : "", pmus->pmus[i].name);
+        return jk_fail(err, EINVAL,
+                       "%s: the PMU %s is not one of cores, so nobody knows for which task it "
+                       "counts; those of cores are: %s",
+                       name, pmu, those);
+}
+
 /* "cpu/event=0xd1,umask=1/", "cpu/mem-loads/". */
 static int
 resolve_with_pmu(const struct jk_pmus *pmus, struct jk_counted *counted, struct jk_error *err)
@@ -234,11 +261,8 @@ resolve_with_pmu(const struct jk_pmus *pmus, struct jk_counted *counted, struct 
                 return jk_fail(err, EINVAL, "%s: write it as PMU/TERM=NUMBER,…/", counted->name);
         if (jk_pmu_read(pmus, pmu_name, &pmu) < 0)
                 return refuse_pmu(pmus, counted->name, pmu_name, err);
-        if (jk_pmu_has_file(pmus, pmu_name, "cpumask"))
-                return jk_fail(err, EINVAL,
-                               "%s: the PMU %s counts for many CPUs at once, so nobody knows for "
-                               "which task",
-                               counted->name, pmu_name);
+        if (!is_of_cores(pmus, pmu_name))
+                return refuse_other_pmu(pmus, counted->name, pmu_name, err);
 
         snprintf(text, sizeof text, "%.*s", (int)length, terms);
         r = add_named(pmus, counted->name, text, &pmu, counted, err);

@@ -181,6 +181,9 @@ make_intel(struct machine *m)
         tree_write(&m->tree, DEVICES "msr/type", "13\n");
         tree_write(&m->tree, DEVICES "msr/format/event", "config:0-63\n");
         tree_write(&m->tree, DEVICES "msr/events/aperf", "event=0x01\n");
+        tree_write(&m->tree, DEVICES "breakpoint/type", "5\n");
+        tree_write(&m->tree, DEVICES "uprobe/type", "9\n");
+        tree_write(&m->tree, DEVICES "uprobe/format/retprobe", "config:0\n");
         jk_pmus_read(&m->pmus, &m->tree.root);
 }
 
@@ -242,7 +245,6 @@ names_are_what_perf_takes_them_for(void **state)
         assert_int_equal(m.event.codes[0].configs[1], 9);
         expect(&m, "r01c2", 7, 4, 0x1c2);
         expect(&m, "r0x1c2", 7, 4, 0x1c2);
-        expect(&m, "msr/aperf/", 7, 13, 1);
         tree_destroy(&m.tree);
 }
 
@@ -318,6 +320,9 @@ what_cannot_be_counted_is_refused_with_the_reason(void **state)
         expect_refusal(&m, "cycles:u", -ENOENT, "modifiers");
         expect_refusal(&m, "cpuu/event=1/", -ENOENT, "did you mean 'cpu'?");
         expect_refusal(&m, "power/energy-pkg/", -EINVAL, "nobody knows for which task");
+        expect_refusal(&m, "msr/aperf/", -EINVAL, "those of cores are: cpu");
+        expect_refusal(&m, "breakpoint/config1=0xffffffff81000000/", -EINVAL, "not one of cores");
+        expect_refusal(&m, "uprobe/config1=0x1000,retprobe/", -EINVAL, "not one of cores");
         expect_refusal(&m, "cpu/evnt=1/", -EINVAL, "knows no term 'evnt'");
         expect_refusal(&m, "cpu/event=0x1ff/", -ERANGE, "has more bits");
         expect_refusal(&m, "cpu/event/x", -EINVAL, "PMU/TERM=NUMBER");
