@@ -11,12 +11,14 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/root.h"
+#include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/select-live.h"
 #include "cmd/weights-file.h"
 #include "config/config.h"
 
-#define FOLDS_MAX 1000
+#define FOLDS_MAX  1000
+#define NAME_WIDTH 32
 
 struct request {
         const struct jk_command *command;
@@ -176,24 +178,37 @@ set_option(const struct jk_option *option, const char *value, void *data)
 
 /* ---- telling ---- */
 
+/* As a recording has it, which others may have written. */
+static void
+print_name(const char *name, int width)
+{
+        jk_autotext struct jk_text safe = { 0 };
+
+        jk_text_utf8(&safe, name);
+        printf("%-*s", width, safe.failed || !safe.data ? "" : safe.data);
+}
+
 static void
 print_step(const char *name, const struct jk_selection_error *error)
 {
-        printf("%-32s %9.3f %9.3f %8.2f\n", name, error->mae_w, error->rms_w, error->mape_pct);
+        print_name(name, NAME_WIDTH);
+        printf(" %9.3f %9.3f %8.2f\n", error->mae_w, error->rms_w, error->mape_pct);
 }
 
 static void
 print_steps(const struct jk_recorded_rows *rows, const struct jk_selection *selection,
             const char *before)
 {
-        printf("%-32s %9s %9s %8s\n", "WITH ALL ABOVE, AND", "MAE W", "RMS W", "MAPE %");
+        printf("%-*s %9s %9s %8s\n", NAME_WIDTH, "WITH ALL ABOVE, AND", "MAE W", "RMS W", "MAPE %");
         print_step(before, &selection->before);
         for (size_t i = 0; i < selection->n; i++)
                 print_step(rows->counts[selection->chosen[i]].name, &selection->after[i]);
         printf("\nidle %.3f W\n", selection->idle_w);
         for (size_t i = 0; i < rows->n_counts; i++)
-                if (selection->weights[i] > 0)
-                        printf("%-32s %.5g J\n", rows->counts[i].name, selection->weights[i]);
+                if (selection->weights[i] > 0) {
+                        print_name(rows->counts[i].name, NAME_WIDTH);
+                        printf(" %.5g J\n", selection->weights[i]);
+                }
 }
 
 /* The line of the configuration that has the agent count what was chosen. */
@@ -201,8 +216,10 @@ static void
 print_configuration(const struct jk_recorded_rows *rows, const struct jk_selection *selection)
 {
         printf("\nevents: ");
-        for (size_t i = 0; i < selection->n; i++)
-                printf("%s%s", i ? "," : "", rows->counts[selection->chosen[i]].name);
+        for (size_t i = 0; i < selection->n; i++) {
+                printf("%s", i ? "," : "");
+                print_name(rows->counts[selection->chosen[i]].name, 0);
+        }
         printf("\n");
 }
 
@@ -351,7 +368,7 @@ select_main(const struct jk_command *command, int argc, char *argv[])
             (request.n_paths > 0 ? select_by(&request, &rows, &err)
                                  : select_here(&request, &rows, &err)) < 0) {
                 fflush(stdout);
-                fprintf(stderr, "joulekeeper model select: %s\n", err.message);
+                jk_say("model select", err.message);
                 status = JK_EXIT_FAILURE;
         }
         jk_recorded_rows_free(&rows);

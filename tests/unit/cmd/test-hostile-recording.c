@@ -136,6 +136,8 @@ nothing_in_a_recording_speaks_to_the_terminal(void **state)
                 { "model", "evaluate", "--zone", zone, path },
                 { "model", "train", "--zone", zone, "-o", curve, path },
                 { "model", "train", "--zone", "nothing", "-o", curve, path },
+                { "model", "select", "--gain", "0", path },
+                { "model", "select", "--zone", zone, "--gain", "0", path },
         };
 
         (void)state;
