@@ -4,6 +4,9 @@
  */
 #include "base/mosquitto.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/array.h"
 #include "base/library.h"
 
@@ -51,4 +54,20 @@ jk_mosquitto_load(struct jk_mosquitto *ret_mosquitto, struct jk_error *err)
         if (r == 0)
                 *ret_mosquitto = mosquitto;
         return r;
+}
+
+const char *
+jk_mosquitto_version(void)
+{
+        static _Thread_local char version[40];
+        void *symbol = jk_library_symbol(&library, "mosquitto_lib_version");
+        __typeof__(&mosquitto_lib_version) lib_version;
+        int major = 0, minor = 0, revision = 0;
+
+        if (!symbol)
+                return NULL;
+        memcpy(&lib_version, &symbol, sizeof symbol);
+        lib_version(&major, &minor, &revision);
+        snprintf(version, sizeof version, "%d.%d.%d", major, minor, revision);
+        return version;
 }

@@ -35,3 +35,6 @@ struct jk_mosquitto {
 
 /* -ENOENT with the remedy if there is none. */
 int jk_mosquitto_load(struct jk_mosquitto *ret_mosquitto, struct jk_error *err);
+
+/* The version of the one that is found, until the next call of this thread, or NULL if none is. */
+const char *jk_mosquitto_version(void);

@@ -11,6 +11,9 @@
 
 #include "activity/activity.h"
 #include "base/array.h"
+#ifdef JK_HAVE_MOSQUITTO
+#include "base/mosquitto.h"
+#endif
 #include "cmd/client.h"
 #include "cmd/command.h"
 #include "cmd/names.h"
@@ -30,9 +33,15 @@ static const struct {
         const char *name;
         const char *(*version)(void); /* returns NULL if it is not there */
 } libraries[] = {
-        { "libmicrohttpd", MHD_get_version },   { "jansson", jansson_version_str },
-        { "libyaml", yaml_get_version_string }, { "zlib", zlibVersion },
-        { "libbpf", libbpf_version },           { "libcurl", jk_client_library_version },
+        { "libmicrohttpd", MHD_get_version },
+        { "jansson", jansson_version_str },
+        { "libyaml", yaml_get_version_string },
+        { "zlib", zlibVersion },
+        { "libbpf", libbpf_version },
+        { "libcurl", jk_client_library_version },
+#ifdef JK_HAVE_MOSQUITTO
+        { "libmosquitto", jk_mosquitto_version },
+#endif
 };
 
 static const struct {

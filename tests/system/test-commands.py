@@ -237,6 +237,7 @@ def version_says_what_is_built_in():
     assert version["version"] in run("--version").stdout
     for library in ("libmicrohttpd", "jansson", "libyaml", "zlib"):
         assert re.match(r"\d", version["libraries"][library]), version
+    assert re.match(r"2\.\d+\.\d+$", version["libraries"].get("libmosquitto", "2.0.0")), version
     assert isinstance(version["curl"], bool), version
     asks = version["curl"] and "libcurl" in version["libraries"]
     assert re.search(r"^  asks agents +" + ("yes$" if asks else "no: "), run("version").stdout, re.M)
