@@ -458,6 +458,17 @@ spent_ns(void)
                (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
 }
 
+/* What was not put off then, and has not failed again, is good, or there is nothing to train it by
+ * any more. */
+static void
+end_well(struct jk_agent_training *training, int64_t begin_ns)
+{
+        training->runs = (struct delay){ 0 };
+        for (size_t i = 0; i < LESSONS_MAX; i++)
+                if (training->lessons[i].delay.until_ns <= begin_ns)
+                        training->lessons[i] = (struct lesson){ "" };
+}
+
 /* It failed before or between models. */
 static void
 train_later(struct jk_agent_training *training, enum ending ending)
@@ -499,6 +510,7 @@ train(struct jk_agent_training *training)
                 NULL,
         };
         int64_t before_ns = spent_ns();
+        int64_t begin_ns = jk_monotonic_ns();
         enum ending ending;
 
         training->due = training->trained = false;
@@ -507,7 +519,7 @@ train(struct jk_agent_training *training)
         if (training->lesson[0] && ending != ENDED_WITH_AGENT)
                 put_off_lesson(training, training->lesson, strlen(training->lesson));
         else if (ending == ENDED_WELL)
-                training->runs = (struct delay){ 0 };
+                end_well(training, begin_ns);
         else
                 train_later(training, ending);
         if (training->trained && training->server)

@@ -212,9 +212,14 @@ add_files(struct jk_offers *offers, const char *path, int at, struct dirent *con
 
                 if (is_trained(name) != trained)
                         continue;
-                r = most > 0 ? add_file(offers, at, name, &why)
-                             : jk_fail(&why, E2BIG, "%s: there are more than %d trained ones", name,
-                                       TRAINED_MAX);
+                if (most == 0) {
+                        jk_log_warning("models: %s: there are more than %zu %s models; %s and "
+                                       "those after it are not offered",
+                                       path, trained ? (size_t)TRAINED_MAX : (size_t)OFFERS_MAX,
+                                       trained ? "trained" : "other", name);
+                        return;
+                }
+                r = add_file(offers, at, name, &why);
                 if (r < 0)
                         jk_log_warning("models: %s/%s; it is not offered", path, why.message);
                 else

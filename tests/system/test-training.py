@@ -261,6 +261,42 @@ def what_was_being_checked_goes_only_if_it_fails_twice_by_itself(place):
 
 
 @placed
+def only_what_a_recording_holds_is_held_against_it(place):
+    folder = Path(place.directory())
+    incoming = folder / "kept" / "incoming"
+    incoming.mkdir(parents=True)
+    good = anonymised(imported(folder, "good.jkr")).read_bytes()
+    in_the_way = incoming.parent / f"{hashlib.sha256(good).hexdigest()[:32]}.jkr"
+    in_the_way.mkdir()
+    (incoming / f"{'a' * 32}.jkr").write_bytes(good)
+    os.mkfifo(incoming / f"{'b' * 32}.jkr")
+    (incoming / f"{'c' * 32}.jkr").symlink_to(folder / "good.anonymous.jkr")
+    said = run("model", "learn", "--background", "--check", "--recordings", incoming.parent).stdout
+    check(f"later {'a' * 32} it cannot be kept" in said, said)
+    check(said.count("it is no regular file") == 2, said)
+    check([left.name[0] for left in incoming.iterdir()] == ["a"], f"{list(incoming.iterdir())}")
+    in_the_way.rmdir()
+    said = run("model", "learn", "--check", "--recordings", incoming.parent).stdout
+    check(f"taken {'a' * 32}" in said and in_the_way.read_bytes() == good, said)
+
+
+@placed
+def a_place_for_recordings_that_others_can_change_is_refused(place):
+    folder = Path(place.directory())
+    token, kept = folder / "token", folder / "kept"
+    token.write_text(TOKEN)
+    token.chmod(0o600)
+    kept.mkdir()
+    (kept / "incoming").symlink_to(folder)
+    arguments = ("run", "--listen", "127.0.0.1:0", "--models-directory", folder / "models",
+                 "--models-accept", kept, "--models-token", token, "--root", place.fake().root)
+    check("no link" in run(*arguments, status=1).stderr, "a link is followed")
+    (kept / "incoming").unlink()
+    kept.chmod(0o777)
+    check("chmod go-w" in run(*arguments, status=1).stderr, "others can write")
+
+
+@placed
 def training_that_is_ended_is_tried_again(place):
     server, folder = Server(place), Path(place.directory())
     recording = imported(folder, "long.jkr", n=20000)
@@ -269,7 +305,7 @@ def training_that_is_ended_is_tried_again(place):
     while (process := trainer_of(server)) is None:
         check(time.monotonic() < deadline, f"{identity}: nothing trains")
     os.kill(process, signal.SIGKILL)
-    wait_until(lambda: "failed, and is tried again: trained-" in server.agent.output,
+    wait_until(lambda: "failed, and is tried again: " in server.agent.output,
                "it to be said", 10)
     wait_until(server.trained, "a model", 60)
 
