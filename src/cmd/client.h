@@ -29,7 +29,8 @@ void jk_client_close(struct jk_client *client);
 void jk_client_limit(struct jk_client *client, size_t most);
 
 /* Append the body of http://ADDRESS/path to text. -ECONNREFUSED if nobody listens, -ETIMEDOUT,
- * -ENOENT if the reply is 404, -EPROTO if it is not 200 either, -EFBIG if it is too long, -ECANCELED. */
+ * -ENOENT if the reply is 404, -EPROTO if it is not 200 either, -EFBIG if it is too long,
+ * -ECANCELED. */
 int jk_client_get(struct jk_client *client, const char *path, struct jk_text *text,
                   struct jk_error *err);
 
