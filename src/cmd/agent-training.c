@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/agent-model.h"
+#include "cmd/lessons.h"
 #include "reference/web.h"
 
 #define MB 1000000U
@@ -33,22 +34,6 @@
 #define REST        9
 #define LINE_MAX    4096
 #define DYING_MS    5000 /* between the end of its output and its own, as it has no precedence */
-
-#define FIRST_DELAY_NS (2 * JK_NS_PER_S) /* after a failure; twice as long after each more */
-#define DELAYS_MAX     13                /* times that it is doubled: to some five hours */
-#define LESSONS_MAX    16
-
-/* How long something that failed is left alone. */
-struct delay {
-        unsigned int failures;
-        int64_t until_ns;
-};
-
-/* A model that was being trained when the process failed. */
-struct lesson {
-        char name[48]; /* "": none */
-        struct delay delay;
-};
 
 enum ending {
         ENDED_WELL,
@@ -66,13 +51,13 @@ struct jk_agent_training {
 
         /* the thread's own */
         char checking[JK_INTAKE_ID_SIZE]; /* the recording that is looked at; "": none */
-        char lesson[sizeof((struct lesson *)0)->name]; /* the model that is trained; "": none */
-        bool due;                                      /* models may have to be trained */
-        bool trained;                                  /* one was */
-        bool unchecked;                                /* some are left to be checked */
-        bool put_off;              /* … which the machine did not let be checked */
-        struct delay checks, runs; /* until they are tried again; runs: of training */
-        struct lesson lessons[LESSONS_MAX];
+        char lesson[JK_LESSON_NAME_MAX];  /* the model that is trained; "": none */
+        bool due;                         /* models may have to be trained */
+        bool trained;                     /* one was */
+        bool unchecked;                   /* some are left to be checked */
+        bool put_off;                     /* … which the machine did not let be checked */
+        struct jk_delay checks, runs;     /* until they are tried again; runs: of training */
+        struct jk_lessons lessons;
         int64_t rest_until_ns;
 };
 
@@ -118,57 +103,21 @@ jk_agent_open_intake(const struct jk_config *config, struct jk_intake **ret_inta
         return r;
 }
 
-/* ---- what failed is tried again ---- */
-
-static void
-delay_more(struct delay *delay)
-{
-        delay->until_ns = jk_monotonic_ns() + (FIRST_DELAY_NS << delay->failures);
-        if (delay->failures < DELAYS_MAX)
-                delay->failures++;
-}
-
-static struct lesson *
-find_lesson(struct jk_agent_training *training, const char *name, size_t length)
-{
-        for (size_t i = 0; i < LESSONS_MAX; i++) {
-                struct lesson *lesson = &training->lessons[i];
-
-                if (strlen(lesson->name) == length && strncmp(lesson->name, name, length) == 0)
-                        return lesson;
-        }
-        return NULL;
-}
+/* ---- models ---- */
 
 /* It is left out of training for a while, so that the others get their turn. */
 static void
-put_off_lesson(struct jk_agent_training *training, const char *name, size_t length)
+put_off(struct jk_agent_training *training, const char *name, size_t length)
 {
-        struct lesson *lesson = find_lesson(training, name, length);
-
-        if (length == 0 || length >= sizeof lesson->name)
-                return;
-        if (!lesson) {
-                lesson = &training->lessons[0];
-                for (size_t i = 1; i < LESSONS_MAX; i++)
-                        if (training->lessons[i].delay.until_ns < lesson->delay.until_ns)
-                                lesson = &training->lessons[i];
-                *lesson = (struct lesson){ "" };
-                memcpy(lesson->name, name, length);
-        }
-        delay_more(&lesson->delay);
-        training->due = true;
+        if (jk_lessons_put_off(&training->lessons, name, length, jk_monotonic_ns()))
+                training->due = true;
 }
 
 /* A line about one that went well begins with its name and a colon. */
 static void
 forget_lesson(struct jk_agent_training *training, const char *line)
 {
-        size_t length = strcspn(line, ":");
-        struct lesson *lesson = length > 0 ? find_lesson(training, line, length) : NULL;
-
-        if (lesson)
-                *lesson = (struct lesson){ "" };
+        jk_lessons_forget(&training->lessons, line, strcspn(line, ":"));
         training->lesson[0] = '\0';
 }
 
@@ -241,7 +190,7 @@ static void
 tell_failed(struct jk_agent_training *training, const char *line)
 {
         jk_log_warning("models: not trained yet: %s", line);
-        put_off_lesson(training, line, strcspn(line, ":"));
+        put_off(training, line, strcspn(line, ":"));
         training->lesson[0] = '\0';
 }
 
@@ -427,9 +376,9 @@ conclude(struct jk_agent_training *training, enum ending ending)
         }
 
         if (ending == ENDED_WELL)
-                training->checks = (struct delay){ 0 };
+                training->checks = (struct jk_delay){ 0 };
         else if (ending != ENDED_WITH_AGENT)
-                delay_more(&training->checks);
+                jk_delay_more(&training->checks, jk_monotonic_ns());
 }
 
 static void
@@ -463,33 +412,19 @@ spent_ns(void)
 static void
 end_well(struct jk_agent_training *training, int64_t begin_ns)
 {
-        training->runs = (struct delay){ 0 };
-        for (size_t i = 0; i < LESSONS_MAX; i++)
-                if (training->lessons[i].delay.until_ns <= begin_ns)
-                        training->lessons[i] = (struct lesson){ "" };
+        training->runs = (struct jk_delay){ 0 };
+        jk_lessons_forget_due(&training->lessons, begin_ns);
 }
 
 /* It failed before or between models. */
 static void
 train_later(struct jk_agent_training *training, enum ending ending)
 {
-        delay_more(&training->runs);
+        jk_delay_more(&training->runs, jk_monotonic_ns());
         if (training->rest_until_ns < training->runs.until_ns)
                 training->rest_until_ns = training->runs.until_ns;
         training->due = true;
         conclude(training, ending);
-}
-
-/* Names, with commas between them. */
-static const char *
-put_off_lessons(const struct jk_agent_training *training, struct jk_text *names)
-{
-        int64_t now_ns = jk_monotonic_ns();
-
-        for (size_t i = 0; i < LESSONS_MAX; i++)
-                if (training->lessons[i].name[0] && training->lessons[i].delay.until_ns > now_ns)
-                        jk_text_printf(names, "%s,", training->lessons[i].name);
-        return names->data && !names->failed ? names->data : ",";
 }
 
 static void
@@ -506,7 +441,7 @@ train(struct jk_agent_training *training)
                 "--output",
                 training->config->models_directory,
                 "--skip",
-                put_off_lessons(training, &skip),
+                jk_lessons_list(&training->lessons, jk_monotonic_ns(), &skip),
                 NULL,
         };
         int64_t before_ns = spent_ns();
@@ -517,7 +452,7 @@ train(struct jk_agent_training *training)
         ending = run(training, argv);
         training->rest_until_ns = jk_monotonic_ns() + REST * (spent_ns() - before_ns);
         if (training->lesson[0] && ending != ENDED_WITH_AGENT)
-                put_off_lesson(training, training->lesson, strlen(training->lesson));
+                put_off(training, training->lesson, strlen(training->lesson));
         else if (ending == ENDED_WELL)
                 end_well(training, begin_ns);
         else
@@ -531,11 +466,8 @@ train(struct jk_agent_training *training)
 static void
 see_what_is_due(struct jk_agent_training *training)
 {
-        int64_t now_ns = jk_monotonic_ns();
-
-        for (size_t i = 0; i < LESSONS_MAX; i++)
-                if (training->lessons[i].name[0] && training->lessons[i].delay.until_ns <= now_ns)
-                        training->due = true;
+        if (jk_lessons_next_ns(&training->lessons) <= jk_monotonic_ns())
+                training->due = true;
 }
 
 /* Monotonic; INT64_MAX: not until something comes. */
@@ -546,11 +478,8 @@ next_work_ns(const struct jk_agent_training *training)
 
         if (training->unchecked)
                 return 0;
-        for (size_t i = 0; trains(training) && i < LESSONS_MAX; i++)
-                if (training->lessons[i].name[0] && training->lessons[i].delay.until_ns < at_ns)
-                        at_ns = training->lessons[i].delay.until_ns;
-        if (training->due && trains(training))
-                at_ns = 0;
+        if (trains(training))
+                at_ns = training->due ? 0 : jk_lessons_next_ns(&training->lessons);
         if (at_ns < training->rest_until_ns)
                 at_ns = training->rest_until_ns;
         if (training->checks.failures > 0 && training->checks.until_ns < at_ns)
