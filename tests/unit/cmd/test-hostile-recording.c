@@ -48,6 +48,24 @@ make_hostile(struct chaos *c)
                 memcpy(c->m.sample.tasks[i].comm, HOSTILE, JK_COMM_SIZE - 1);
 }
 
+/* Zone 0 draws as the event says, so that model select has to choose it. */
+static void
+explain_by_event(struct chaos *c, unsigned int tick)
+{
+        struct jk_sample *sample = &c->m.sample;
+        uint64_t count = tick * 7919 % 1000;
+
+        sample->flags |= JK_SAMPLE_TASKS;
+        sample->elapsed_ns = JK_NS_PER_S;
+        for (size_t i = 0; i < sample->n_tasks; i++)
+                jk_sample_task_events(sample, i)[0] = i == 0 ? count : 0;
+        sample->readings[0] = (struct jk_zone_reading){
+                .energy_uj = (int64_t)(5000000 + 50000 * count),
+                .elapsed_ns = JK_NS_PER_S,
+                .flags = JK_READING_SEEN,
+        };
+}
+
 static void
 record(const char *path)
 {
@@ -69,6 +87,8 @@ record(const char *path)
                 fill_tasks(&c);
                 fill_events(&c);
                 make_hostile(&c);
+                if (tick > 0 && c.m.sample.n_tasks > 0)
+                        explain_by_event(&c, (unsigned int)tick);
                 if (tick == 0)
                         jk_sample_add_cgroup(&c.m.sample, 1, JK_CGROUP_APPEARED, "/" HOSTILE);
                 jk_recorder_take(recorder, &c.m.sample, name_user, NULL);
