@@ -2,7 +2,7 @@
  *
  * Features: what is seen changes exactly when it changes, and what is absurd is not believed.
  */
-#include "tests/unit/model/features.h"
+#include "tests/unit/model/features-fixture.h"
 
 /* ---- doubts ---- */
 

@@ -3,7 +3,7 @@
  * Features: rates are per second and add up, on packages and shared cores as well; ratios and
  * voltage are what they should be.
  */
-#include "tests/unit/model/features.h"
+#include "tests/unit/model/features-fixture.h"
 
 /* ---- rates ---- */
 
