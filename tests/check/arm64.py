@@ -51,6 +51,9 @@ RESULT = re.compile(r"^=== (?P<name>\S+) exit (?P<status>\d+)$")
 GUESTS = (Guest("unit", ("unit", "property"), 2), Guest("live", ("live",), 2),
           Guest("counters", ("counters",), 1))
 LEFT_OUT = ("agent-memory",)  # the guest's files are memory, so it can give back none of theirs
+# What the guest has not (recordings of other machines, promtool) or has otherwise: this machine tries
+# it, so that a case which is skipped for it is none.
+TRIED_HERE = ("JK_SHARED", "promtool", "cgroup v2")
 LOADED = ("libcurl.so.4", "libgcc_s.so.1")  # when they are needed, so no program names them
 TOOLS = ("busybox", "cat", "sh", "sleep")  # busybox' own cat blocks who reads from its pipe
 TREES = ("data", "docs", "tests/fixtures")  # what tests read of the source
@@ -163,6 +166,10 @@ def _command(guest, place):
 # ---- what came back ----
 
 
+def _is_tried_here(case):
+    return case.result == SKIPPED and any(word in case.name + case.detail for word in TRIED_HERE)
+
+
 def _cases(guest, status, console, results):
     found, lines, programs = [], [], 0
     for line in results.replace("\r", "").splitlines():
@@ -171,7 +178,8 @@ def _cases(guest, status, console, results):
             lines.append(line)
             continue
         programs += 1
-        found += tap.cases(f"arm64: {ended['name']}", "\n".join(lines), int(ended["status"]))
+        found += [case for case in tap.cases(f"arm64: {ended['name']}", "\n".join(lines),
+                                             int(ended["status"])) if not _is_tried_here(case)]
         lines = []
     if status != 0 or lines != ["=== done"] or not programs:
         found.append(Case(f"arm64: guest {guest.name}", FAILED, "\n".join(
