@@ -15,6 +15,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "cmd/command.h"
+#include "cmd/interrupt.h"
 #include "cmd/record-engine.h"
 #include "cmd/stat.h"
 #include "config/config.h"
@@ -117,21 +118,6 @@ struct recording {
         struct jk_stat_child child;
         bool has_child;
 };
-
-static int
-open_signals(void)
-{
-        sigset_t ours;
-
-        sigemptyset(&ours);
-        sigaddset(&ours, SIGINT);
-        sigaddset(&ours, SIGTERM);
-        sigaddset(&ours, SIGHUP);
-        sigprocmask(SIG_BLOCK, &ours, NULL);
-        signal(SIGCHLD, SIG_DFL);
-        signal(SIGPIPE, SIG_IGN);
-        return signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
-}
 
 /* A signal ends the recording; with a command it is the command's, whose end is the recording's.
  * What the terminal sends it has got already. */
@@ -359,7 +345,8 @@ record_main(const struct jk_command *command, int argc, char *argv[])
         if (given.from) {
                 r = run_copy(&recording, &err);
         } else {
-                recording.signal_fd = open_signals();
+                signal(SIGPIPE, SIG_IGN);
+                recording.signal_fd = jk_interrupt_open();
                 r = recording.signal_fd < 0 ? jk_fail(&err, errno, "signals: %m")
                                             : run(&recording, argv + first, &err);
                 jk_cleanup_close(&recording.signal_fd);

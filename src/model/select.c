@@ -187,9 +187,10 @@ check_rows(const struct jk_selection_rows *rows, const struct jk_selection_rule 
                        : 0;
 }
 
-int
-jk_select_these(const struct jk_selection_rows *rows, const struct jk_selection_rule *rule,
-                const bool chosen[JK_COUNTS_MAX], struct jk_selection *ret_selection)
+/* chosen: these and no others; NULL: what is best. */
+static int
+select_of(const struct jk_selection_rows *rows, const struct jk_selection_rule *rule,
+          const bool *chosen, struct jk_selection *ret_selection)
 {
         struct jk_selection selection = { 0 };
         jk_autofree struct folds *folds = NULL;
@@ -201,32 +202,27 @@ jk_select_these(const struct jk_selection_rows *rows, const struct jk_selection_
         if (!folds)
                 return -ENOMEM;
 
-        memcpy(used, chosen, rows->n_columns * sizeof *used);
+        if (chosen)
+                memcpy(used, chosen, rows->n_columns * sizeof *used);
         used[rows->n_columns] = true; /* idle power */
         selection.before = judge(folds, rows, rule, used);
+        if (!chosen)
+                choose(folds, rows, rule, used, &selection);
         conclude(folds, rows, used, &selection);
         *ret_selection = selection;
         return 0;
 }
 
 int
+jk_select_these(const struct jk_selection_rows *rows, const struct jk_selection_rule *rule,
+                const bool chosen[JK_COUNTS_MAX], struct jk_selection *ret_selection)
+{
+        return select_of(rows, rule, chosen, ret_selection);
+}
+
+int
 jk_select(const struct jk_selection_rows *rows, const struct jk_selection_rule *rule,
           struct jk_selection *ret_selection)
 {
-        struct jk_selection selection = { 0 };
-        jk_autofree struct folds *folds = NULL;
-        bool used[JK_GRAM_MAX] = { false };
-
-        if (check_rows(rows, rule) < 0)
-                return -EINVAL;
-        folds = make_folds(rows, rule);
-        if (!folds)
-                return -ENOMEM;
-
-        used[rows->n_columns] = true; /* idle power */
-        selection.before = judge(folds, rows, rule, used);
-        choose(folds, rows, rule, used, &selection);
-        conclude(folds, rows, used, &selection);
-        *ret_selection = selection;
-        return 0;
+        return select_of(rows, rule, NULL, ret_selection);
 }
