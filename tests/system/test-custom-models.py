@@ -170,17 +170,24 @@ def books(agent):
                 for by, reply in replies.items()}
 
 
-@placed
-def a_replay_by_the_program_has_the_accounts_of_the_run(place):
+def recorded_run(place):
+    """A recording by an agent whose program answered each tick in time, and the agent's books; or
+    None: this machine was too busy for that."""
     directory = place.directory()
     agent = place.agent(place.fake(), "--record", directory, "--model", PROGRAM)
     place.work("spin")
     agent.settle(10)
     sequence, run_ = books(agent)
     check(agent.stop()[0] == 0, agent.output)
-    if "divided by CPU time instead" in agent.output:
-        raise Skip("the program was late: this machine is too busy to compare")
     recording, = Path(directory).iterdir()
+    return None if "divided by CPU time instead" in agent.output else (recording, sequence, run_)
+
+
+@placed
+def a_replay_by_the_program_has_the_accounts_of_the_run(place):
+    runs = (recorded_run(place) for _ in range(6))
+    recording, sequence, run_ = next(filter(None, runs), (None, None, None))
+    check(recording, "the program was late in each of six runs")
     for by, wanted in run_.items():
         done = run("replay", "--model", PROGRAM, "--by", by, "--all", "--output", "json", "--ticks",
                    sequence + 1, recording)
