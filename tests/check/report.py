@@ -13,6 +13,7 @@ class Case:
     name: str
     result: str
     detail: str = ""  # a failure's output, a skip's reason
+    second: bool = False  # it failed beside others, and passed alone
 
 
 class Report:
@@ -31,17 +32,21 @@ class Report:
         seconds = time.monotonic() - self._step_started
         print(f"{'':<10} {_counts(cases)} in {seconds:.0f} s", flush=True)
         for case in cases:
-            if case.result == FAILED:
+            if case.result == FAILED or case.second:
                 self._print_failure(case)
 
     @staticmethod
     def _print_failure(case):
-        print(f"\n--- FAILED: {case.name}")
+        how = "failed, and passed when run again alone" if case.second else FAILED
+        print(f"\n--- {how}: {case.name}")
         print(case.detail.rstrip() or "(no output)")
         print("---\n", flush=True)
 
     def finish(self, summary_path):
         """Print reasons of skips, names of failures and the last line: the exit status."""
+        for case in self.cases:
+            if case.second:
+                print(f"failed, and passed when run again alone: {case.name}")
         for case in self.cases:
             if case.result == SKIPPED:
                 print(f"skipped: {case.name}: {case.detail or 'no reason given'}")
