@@ -115,15 +115,16 @@ jk_worker_free(struct jk_worker *worker, void (*leave)(void *data))
         pthread_mutex_lock(&worker->lock);
         busy = worker->job;
         worker->stop = true;
-        if (busy)
-                worker->leave = leave;
-        pthread_cond_broadcast(&worker->changed);
-        pthread_mutex_unlock(&worker->lock);
-
         if (busy) {
+                worker->leave = leave;
                 pthread_detach(worker->thread);
-                return true;
         }
+        pthread_cond_broadcast(&worker->changed);
+        pthread_mutex_unlock(
+                &worker->lock); /* if it was busy, the thread may free it from here on */
+
+        if (busy)
+                return true;
         if (worker->started)
                 pthread_join(worker->thread, NULL);
         destroy(worker);

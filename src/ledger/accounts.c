@@ -107,6 +107,7 @@ open_cgroup(struct jk_ledger *ledger, uint64_t id, const char *path, int64_t now
                 return JK_NO_ACCOUNT;
 
         account = &book->accounts[slot];
+        account->renewed |= account->entry.cgroup_id != id;
         account->entry.cgroup_id = id;
         if (account->entry.flags & JK_ENTRY_ENDED) {
                 account->entry.flags &= ~(uint32_t)JK_ENTRY_ENDED;
@@ -154,6 +155,20 @@ find_parent(const struct jk_ledger *ledger, uint32_t slot)
         return find_path(ledger, "/", 1);
 }
 
+/* An id whose end was never told still names the account that another id took over. */
+static void
+forget_former_ids(struct jk_book *book, uint32_t slot)
+{
+        for (size_t i = 0; book->accounts[slot].renewed && i < book->index.capacity;) {
+                const struct jk_map_slot *at = &book->index.slots[i];
+
+                if (at->used && at->value == slot)
+                        jk_map_remove(&book->index, at->key); /* another may be moved here */
+                else
+                        i++;
+        }
+}
+
 void
 jk_accounts_fold_cgroup(struct jk_ledger *ledger, uint32_t slot)
 {
@@ -166,6 +181,7 @@ jk_accounts_fold_cgroup(struct jk_ledger *ledger, uint32_t slot)
         if (jk_map_get(&ledger->cgroup_paths, book->accounts[slot].path_hash, &known) &&
             known == slot)
                 jk_map_remove(&ledger->cgroup_paths, book->accounts[slot].path_hash);
+        forget_former_ids(book, slot);
         jk_book_drop(book, slot);
         ledger->n_ended_cgroups--;
 }

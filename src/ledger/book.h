@@ -17,6 +17,7 @@ struct jk_account {
         char comm[JK_COMM_SIZE]; /* tasks */
         bool used;
         bool indexed;          /* the index names this slot */
+        bool renewed;          /* cgroups: the index may name it by former ids, too */
         char *path;            /* cgroups; owned */
         uint64_t path_hash;    /* cgroups */
         uint32_t cgroup;       /* tasks: slot in the book of cgroups */

@@ -283,6 +283,34 @@ a_renamed_cgroup_leaves_its_old_path(void **state)
         teardown(&m);
 }
 
+/* The end of its first id was never told, as a recording may have it. */
+static void
+a_former_id_of_a_gone_cgroup_names_nothing(void **state)
+{
+        struct machine m;
+        struct jk_snapshot *s;
+
+        (void)state;
+        start(&m, defaults);
+        begin_busy_tick(&m);
+        assert_int_equal(jk_sample_add_cgroup(&m.sample, 5, JK_CGROUP_APPEARED, "/a"), 0);
+        assert_int_equal(jk_sample_add_cgroup(&m.sample, 6, JK_CGROUP_APPEARED, "/a"), 0);
+        assert_int_equal(jk_sample_add_cgroup(&m.sample, 6, JK_CGROUP_VANISHED, "/a"), 0);
+        end_tick(&m);
+
+        begin_busy_tick(&m);
+        assert_int_equal(jk_sample_add_cgroup(&m.sample, 7, JK_CGROUP_APPEARED, "/b"), 0);
+        run_task(&m, 10, 5, 0, 100);
+        s = end_tick(&m);
+        assert_int_equal(dynamic_uj(s, "cgroup:/unknown-5", 0), dynamic_uj(s, "task:10:10000", 0));
+        assert_int_equal(dynamic_uj(s, "cgroup:/b", 0), 0);
+
+        begin_busy_tick(&m);
+        assert_int_equal(jk_sample_add_cgroup(&m.sample, 5, JK_CGROUP_VANISHED, "/a"), 0);
+        end_tick(&m);
+        teardown(&m);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(ended_tasks_leave_their_energy),
         cmocka_unit_test(fewer_ended_tasks_leave_the_oldest_to_the_rest),
@@ -293,6 +321,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_account_begins_at_zero),
         cmocka_unit_test(a_restarted_service_goes_on_with_its_account),
         cmocka_unit_test(a_renamed_cgroup_leaves_its_old_path),
+        cmocka_unit_test(a_former_id_of_a_gone_cgroup_names_nothing),
 };
 
 JK_RUN_TESTS(tests)
