@@ -107,7 +107,7 @@ open_cgroup(struct jk_ledger *ledger, uint64_t id, const char *path, int64_t now
                 return JK_NO_ACCOUNT;
 
         account = &book->accounts[slot];
-        account->renewed |= account->entry.cgroup_id != id;
+        account->renewed |= account->entry.cgroup_id > 0 && account->entry.cgroup_id != id;
         account->entry.cgroup_id = id;
         if (account->entry.flags & JK_ENTRY_ENDED) {
                 account->entry.flags &= ~(uint32_t)JK_ENTRY_ENDED;
