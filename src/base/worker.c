@@ -120,9 +120,9 @@ jk_worker_free(struct jk_worker *worker, void (*leave)(void *data))
                 pthread_detach(worker->thread);
         }
         pthread_cond_broadcast(&worker->changed);
-        pthread_mutex_unlock(
-                &worker->lock); /* if it was busy, the thread may free it from here on */
+        pthread_mutex_unlock(&worker->lock);
 
+        /* Its thread may have freed it by now. */
         if (busy)
                 return true;
         if (worker->started)

@@ -53,11 +53,12 @@ def test(directory, suites, *, prefix="", multiplier=1, fixed_addresses=False):
             return []
         return [Case(f"{prefix}meson test", FAILED, output)]
 
-    cases = [case for entry in entries for case in _cases_of(entry, prefix)]
+    told = [(entry, _cases_of(entry, prefix)) for entry in entries]
+    cases = [case for _, found in told for case in found]
     if status != 0 and not any(case.result == FAILED for case in cases):
         cases += _unless_only_skips(prefix, output, cases)
-    failed = [entry["name"].rpartition(" / ")[2] for entry in entries
-              if _deserves_another(entry, prefix)]
+    failed = [entry["name"].rpartition(" / ")[2] for entry, found in told
+              if _deserves_another(entry, found)]
     if 0 < len(failed) <= SECOND_CHANCES:
         _, _, entries = run([*failed, "--num-processes", 1])
         again = [case for entry in entries or [] for case in _cases_of(entry, prefix)]
@@ -78,12 +79,12 @@ def _run(directory, options, *, multiplier, fixed_addresses):
     return status, output, [json.loads(line) for line in lines]
 
 
-def _deserves_another(entry, prefix):
+def _deserves_another(entry, cases):
     """It failed, and that may be the machine's doing: what a sanitizer found never is."""
     suite = entry["name"].partition(" / ")[0].rpartition(":")[2]
     output = entry.get("stdout", "") + entry.get("stderr", "")
     return (suite in LIVE_SUITES and not FOUND.search(output)
-            and any(case.result == FAILED for case in _cases_of(entry, prefix)))
+            and any(case.result == FAILED for case in cases))
 
 
 def _second(case, again):
